@@ -1,0 +1,3 @@
+module github.com/astrid-go/astrid/sdk
+
+go 1.26.0
