@@ -89,8 +89,8 @@ func checkText(s string) error {
 	if !utf8.ValidString(s) || !norm.NFC.IsNormalString(s) {
 		return errors.New("not valid UTF-8 in NFC")
 	}
-	if strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }) {
-		return errors.New("invisible or control character")
+	if strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) }) {
+		return errors.New("control character or one that turns the direction of text")
 	}
 	return nil
 }
