@@ -94,6 +94,9 @@ func (b *Inbox) load(ctx context.Context) error {
 		if err := checkRecord(key, r.key(), r.Version); err != nil {
 			return err
 		}
+		if r.Allowance.Scope != Always {
+			return fmt.Errorf("record %s holds an allowance of scope %q, only %q is stored", key, r.Allowance.Scope, Always)
+		}
 		b.shelf(r.Allowance.Question.Principal).allow(r.Allowance, 0)
 		return nil
 	})

@@ -1,0 +1,539 @@
+package approval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/astrid-go/astrid/principal"
+)
+
+// memStore is a Store whose content outlives an Inbox, as a disk outlives a process, and whose writes can fail.
+type memStore struct {
+	mu     sync.Mutex
+	values map[string][]byte
+	fail   error
+}
+
+func (m *memStore) Write(ctx context.Context, changes []Write) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := errors.Join(m.fail, ctx.Err()); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if c.Value == nil {
+			delete(m.values, c.Key)
+		} else {
+			m.values[c.Key] = c.Value
+		}
+	}
+	return nil
+}
+
+func (m *memStore) Scan(_ context.Context, prefix string, visit func(string, []byte) error) error {
+	m.mu.Lock()
+	values := maps.Clone(m.values)
+	m.mu.Unlock()
+	for key, value := range values {
+		if strings.HasPrefix(key, prefix) {
+			if err := visit(key, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// person hears of questions and may answer at once.
+type person struct {
+	heard  chan Question
+	answer func(Question)
+}
+
+func (p *person) Notify(_ context.Context, q Question) {
+	p.heard <- q
+	if p.answer != nil {
+		p.answer(q)
+	}
+}
+
+type world struct {
+	*Inbox
+	store  *memStore
+	person *person
+	config Config
+}
+
+// newWorld opens an inbox on an empty store.
+func newWorld(t *testing.T, config Config) *world {
+	t.Helper()
+	w := &world{store: &memStore{values: map[string][]byte{}}, person: &person{heard: make(chan Question, 1024)}, config: config}
+	w.config.Notifier = w.person
+	w.restart(t)
+	return w
+}
+
+// restart forgets all that is in memory, as kill -9 does.
+func (w *world) restart(t *testing.T) {
+	t.Helper()
+	inbox, err := Open(t.Context(), w.store, w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Inbox = inbox
+}
+
+// answers makes the person answer every question at once.
+func (w *world) answers(t *testing.T, decision Decision) {
+	w.person.answer = func(q Question) {
+		if _, err := w.Answer(t.Context(), q.Principal, q.ID, Answer{Decision: decision, Reason: "because"}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// unanswered asks without anybody answering and returns the id of the open question.
+func (w *world) unanswered(t *testing.T, q Question) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	outcome, err := w.Ask(ctx, q)
+	if !errors.Is(err, context.DeadlineExceeded) || outcome.Approved() {
+		t.Fatalf("nobody answered: %+v, %v", outcome, err)
+	}
+	return outcome.Question
+}
+
+func id(t testing.TB, s string) principal.ID {
+	t.Helper()
+	parsed, err := principal.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+func question(t testing.TB) Question {
+	return Question{Principal: id(t, "alice"), Capsule: "fs", Call: "c1", Action: "fs.write", Resource: "cwd://a", ArgsHash: "h"}
+}
+
+func TestDecisionsCoverWhatTheySay(t *testing.T) {
+	for _, tc := range []struct {
+		decision             Decision
+		approved             bool
+		nextCall, afterClear bool
+		afterRestart         bool
+		allowances           int
+	}{
+		{decision: Approve, approved: true},
+		{decision: Deny},
+		{decision: ApproveSession, approved: true, nextCall: true, allowances: 1},
+		{decision: ApproveAlways, approved: true, nextCall: true, afterClear: true, afterRestart: true, allowances: 1},
+	} {
+		t.Run(string(tc.decision), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, Config{})
+				w.answers(t, tc.decision)
+				q := question(t)
+				outcome, err := w.Ask(t.Context(), q)
+				if err != nil || outcome.Approved() != tc.approved || outcome.Decision != tc.decision || outcome.Via != ViaAnswer || outcome.Reason != "because" {
+					t.Fatalf("%+v, %v", outcome, err)
+				}
+				if got := len(w.Allowances(q.Principal)); got != tc.allowances {
+					t.Errorf("%d allowances", got)
+				}
+				w.person.answer = nil
+				covered := func(when string, want bool) {
+					t.Helper()
+					q.Call += "x"
+					if !want {
+						w.unanswered(t, q)
+						return
+					}
+					if o, err := w.Ask(t.Context(), q); err != nil || !o.Approved() || o.Via != ViaAllowance || o.Allowance == "" {
+						t.Errorf("%s: %+v, %v", when, o, err)
+					}
+				}
+				covered("the next call", tc.nextCall)
+				w.ClearSession(q.Principal)
+				covered("after the session", tc.afterClear)
+				w.restart(t)
+				covered("after a restart", tc.afterRestart)
+			})
+		})
+	}
+}
+
+func TestAllowancesAreBoundExactly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		w.answers(t, ApproveAlways)
+		if _, err := w.Ask(t.Context(), question(t)); err != nil {
+			t.Fatal(err)
+		}
+		w.person.answer = nil
+		for rule, change := range map[string]func(*Question){
+			"another principal":                     func(q *Question) { q.Principal = id(t, "bob") },
+			"another capsule":                       func(q *Question) { q.Capsule = "shell" },
+			"another action":                        func(q *Question) { q.Action = "fs.read" },
+			"another resource":                      func(q *Question) { q.Resource = "cwd://a/b" },
+			"a resource that is shown like it":      func(q *Question) { q.Resource = "cwd://a\x00" },
+			"a wildcard":                            func(q *Question) { q.Resource = "cwd://*" },
+			"a border moved between the two fields": func(q *Question) { q.Action, q.Resource = "fs.writecwd:", "//a" },
+		} {
+			q := question(t)
+			q.Call = "c2"
+			change(&q)
+			if got := w.unanswered(t, q); got == "" {
+				t.Errorf("%s: no question", rule)
+			}
+		}
+	})
+}
+
+func TestOnceCoversThatCallOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		w.answers(t, Approve)
+		if _, err := w.Ask(t.Context(), question(t)); err != nil {
+			t.Fatal(err)
+		}
+		w.person.answer = nil
+		w.restart(t)
+		if o, err := w.Ask(t.Context(), question(t)); err != nil || !o.Approved() {
+			t.Errorf("the same call does not find its answer: %+v, %v", o, err)
+		}
+		changed := question(t)
+		changed.ArgsHash = "other"
+		w.unanswered(t, changed)
+	})
+}
+
+func TestQuestionsSurviveARestartAndALateAnswerIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		q := question(t)
+		qid := w.unanswered(t, q)
+		w.restart(t)
+		items, err := w.List(t.Context(), q.Principal, false)
+		if err != nil || len(items) != 1 || items[0].ID != qid || items[0].State != Pending {
+			t.Fatalf("%+v, %v", items, err)
+		}
+		if _, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: Deny, Reason: "not \x1b[2Jthis"}); err != nil {
+			t.Fatal(err)
+		}
+		w.restart(t)
+		o, err := w.Ask(t.Context(), q)
+		if err != nil || o.Approved() || o.Decision != Deny || o.Reason != `not \u{1b}[2Jthis` {
+			t.Errorf("%+v, %v", o, err)
+		}
+	})
+}
+
+func TestAnswersAreTakenOnceAndFromTheOwnPrincipal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		q := question(t)
+		qid := w.unanswered(t, q)
+		bob := id(t, "bob")
+		if _, err := w.Answer(t.Context(), bob, qid, Answer{Decision: Approve}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("bob answers: %v", err)
+		}
+		if _, err := w.Get(t.Context(), bob, qid); !errors.Is(err, ErrNotFound) {
+			t.Errorf("bob reads: %v", err)
+		}
+		if items, err := w.List(t.Context(), bob, true); err != nil || len(items) != 0 {
+			t.Errorf("bob lists %v, %v", items, err)
+		}
+		for _, bad := range []Decision{"", "yes", "Approve", "approve_workspace"} {
+			if _, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: bad}); !errors.Is(err, ErrInvalid) {
+				t.Errorf("%q: %v", bad, err)
+			}
+		}
+		var wg sync.WaitGroup
+		results := make(chan error, 8)
+		for range cap(results) {
+			wg.Go(func() {
+				_, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: Approve})
+				results <- err
+			})
+		}
+		wg.Wait()
+		close(results)
+		taken := 0
+		for err := range results {
+			if err == nil {
+				taken++
+			} else if !errors.Is(err, ErrAnswered) {
+				t.Error(err)
+			}
+		}
+		if taken != 1 {
+			t.Errorf("%d answers were taken", taken)
+		}
+	})
+}
+
+func TestRevokedAllowancesDoNotComeBack(t *testing.T) {
+	for _, scope := range []Decision{ApproveSession, ApproveAlways} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, Config{})
+			w.answers(t, scope)
+			q := question(t)
+			if _, err := w.Ask(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+			w.person.answer = nil
+			allowance := w.Allowances(q.Principal)[0]
+			if err := w.Revoke(t.Context(), id(t, "bob"), allowance.ID); !errors.Is(err, ErrNotFound) {
+				t.Errorf("bob revokes: %v", err)
+			}
+			if err := w.Revoke(t.Context(), q.Principal, allowance.ID); err != nil {
+				t.Fatal(err)
+			}
+			q.Call = "c2"
+			w.unanswered(t, q)
+			w.restart(t)
+			if left := w.Allowances(q.Principal); len(left) != 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+func TestClearSessionIsForOnePrincipal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		w.answers(t, ApproveSession)
+		alices, bobs := question(t), question(t)
+		bobs.Principal = id(t, "bob")
+		for _, q := range []Question{alices, bobs} {
+			if _, err := w.Ask(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.ClearSession(alices.Principal)
+		if a, b := len(w.Allowances(alices.Principal)), len(w.Allowances(bobs.Principal)); a != 0 || b != 1 {
+			t.Errorf("alice has %d, bob has %d", a, b)
+		}
+	})
+}
+
+func TestExpiryIsNobodysNo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{Expiry: time.Hour})
+		q := question(t)
+		start := time.Now()
+		o, err := w.Ask(t.Context(), q)
+		if !errors.Is(err, ErrExpired) || o.Decision != "" || time.Since(start) != time.Hour {
+			t.Fatalf("after %v: %+v, %v", time.Since(start), o, err)
+		}
+		item, err := w.Get(t.Context(), q.Principal, o.Question)
+		if err != nil || item.State != Expired || item.Answer.Decision != "" {
+			t.Errorf("%+v, %v", item, err)
+		}
+		if _, err := w.Answer(t.Context(), q.Principal, o.Question, Answer{Decision: Approve}); !errors.Is(err, ErrExpired) {
+			t.Errorf("an expired question was answered: %v", err)
+		}
+		w.answers(t, Approve)
+		if o, err := w.Ask(t.Context(), q); err != nil || !o.Approved() {
+			t.Errorf("asked again: %+v, %v", o, err)
+		}
+	})
+}
+
+func TestUnattendedQuestionsExpireWhenLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{Expiry: time.Hour})
+		q := question(t)
+		qid := w.unanswered(t, q)
+		time.Sleep(2 * time.Hour)
+		if items, err := w.List(t.Context(), q.Principal, false); err != nil || len(items) != 0 {
+			t.Errorf("open: %v, %v", items, err)
+		}
+		if _, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: Approve}); !errors.Is(err, ErrExpired) {
+			t.Errorf("answered: %v", err)
+		}
+	})
+}
+
+func TestAbandonedQuestionsExpireByConfigurationOnly(t *testing.T) {
+	for expire, want := range map[bool]State{false: Pending, true: Expired} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, Config{ExpireAbandoned: expire})
+			q := question(t)
+			qid := w.unanswered(t, q)
+			if item, err := w.Get(t.Context(), q.Principal, qid); err != nil || item.State != want {
+				t.Errorf("ExpireAbandoned %v leaves %v, %v", expire, item.State, err)
+			}
+		})
+	}
+}
+
+func TestOpenQuestionsAreBoundedPerPrincipal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{MaxPending: 2})
+		q := question(t)
+		for i := range 2 {
+			q.Call = fmt.Sprint(i)
+			w.unanswered(t, q)
+		}
+		q.Call = "one more"
+		if _, err := w.Ask(t.Context(), q); !errors.Is(err, ErrTooMany) {
+			t.Errorf("one too many: %v", err)
+		}
+		q.Principal = id(t, "bob")
+		w.unanswered(t, q)
+	})
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{MaxHistory: 3})
+		w.answers(t, Approve)
+		q := question(t)
+		for i := range 10 {
+			q.Call = fmt.Sprint(i)
+			time.Sleep(time.Second)
+			if _, err := w.Ask(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.restart(t)
+		items, err := w.List(t.Context(), q.Principal, true)
+		if err != nil || len(items) != 3 || items[0].Call != "7" {
+			t.Errorf("kept %+v, %v", items, err)
+		}
+	})
+}
+
+func TestWhatIsNotStoredIsNotActedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		full := errors.New("disk full")
+		w.store.fail = full
+		q := question(t)
+		if _, err := w.Ask(t.Context(), q); !errors.Is(err, full) || len(w.person.heard) != 0 {
+			t.Errorf("a question that is not stored was put: %v", err)
+		}
+		w.store.fail = nil
+		qid := w.unanswered(t, q)
+		w.store.fail = full
+		if _, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: ApproveAlways}); !errors.Is(err, full) {
+			t.Errorf("an answer that is not stored was taken: %v", err)
+		}
+		if left := w.Allowances(q.Principal); len(left) != 0 {
+			t.Errorf("it left %v", left)
+		}
+		w.unanswered(t, q)
+		w.store.fail = nil
+		if _, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: ApproveAlways}); err != nil {
+			t.Fatal(err)
+		}
+		w.store.fail = full
+		if err := w.Revoke(t.Context(), q.Principal, w.Allowances(q.Principal)[0].ID); !errors.Is(err, full) {
+			t.Errorf("a revocation that is not stored was acknowledged: %v", err)
+		}
+	})
+}
+
+func TestManyWaitersGetTheOneAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		q := question(t)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if o, err := w.Ask(t.Context(), q); err != nil || !o.Approved() {
+					t.Errorf("%+v, %v", o, err)
+				}
+			})
+		}
+		synctest.Wait()
+		if _, err := w.Answer(t.Context(), q.Principal, q.id(), Answer{Decision: Approve}); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+	})
+}
+
+func TestMalformedQuestionsAreRefused(t *testing.T) {
+	w := newWorld(t, Config{})
+	for rule, change := range map[string]func(*Question){
+		"nobody":           func(q *Question) { q.Principal = principal.ID{} },
+		"anonymous":        func(q *Question) { q.Principal = principal.Anonymous() },
+		"no capsule":       func(q *Question) { q.Capsule = "" },
+		"no call":          func(q *Question) { q.Call = "" },
+		"no action":        func(q *Question) { q.Action = "" },
+		"no resource":      func(q *Question) { q.Resource = "" },
+		"long action":      func(q *Question) { q.Action = strings.Repeat("ü", MaxActionChars+1) },
+		"long resource":    func(q *Question) { q.Resource = strings.Repeat("a", MaxResourceChars+1) },
+		"very long reason": func(q *Question) { q.Reason = strings.Repeat("a", 1<<20) },
+	} {
+		q := question(t)
+		change(&q)
+		if _, err := w.Ask(t.Context(), q); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
+}
+
+func TestDamagedRecordsStopTheOpening(t *testing.T) {
+	w := newWorld(t, Config{})
+	for rule, values := range map[string]map[string][]byte{
+		"not JSON":             {"q/alice/1": []byte("{")},
+		"another format":       {"q/alice/1": []byte(`{"v":2,"covers":"","item":{"principal":"alice","request_id":"1","asked_at":"2026-01-01T00:00:00Z","state":"pending"}}`)},
+		"another's key":        {"q/bob/1": []byte(`{"v":1,"covers":"","item":{"principal":"alice","request_id":"1","asked_at":"2026-01-01T00:00:00Z","state":"pending"}}`)},
+		"an allowance moved":   {"a/bob/1": []byte(`{"v":1,"allowance":{"allowance_id":"1","question":{"principal":"alice"},"scope":"always"}}`)},
+		"a stored session":     {"a/alice/1": []byte(`{"v":1,"allowance":{"allowance_id":"1","question":{"principal":"alice"},"scope":"session"}}`)},
+		"an unknown field":     {"a/alice/1": []byte(`{"v":1,"more":1}`)},
+		"a stored nobody":      {"a//1": []byte(`{"v":1,"allowance":{"question":{"principal":""}}}`)},
+		"an unknown allowance": {"a/alice/1": []byte(`{"v":9,"allowance":{"allowance_id":"1","question":{"principal":"alice"}}}`)},
+	} {
+		if _, err := Open(t.Context(), &memStore{values: values}, w.config); err == nil {
+			t.Errorf("%s: opened", rule)
+		}
+	}
+}
+
+func FuzzVisible(f *testing.F) {
+	for _, seed := range []string{"plain", "\x1b[2J", "a\u202eb", "\xff", "é\n", "\ufffd"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := Visible(s)
+		if strings.ContainsAny(got, "\x00\x07\x1b\n\r\u202e\u200b\u0085") {
+			t.Fatalf("%q is shown as %q", s, got)
+		}
+	})
+}
+
+func BenchmarkAskAllowed(b *testing.B) {
+	w := &world{store: &memStore{values: map[string][]byte{}}, person: &person{heard: make(chan Question, 1)}}
+	inbox, err := Open(b.Context(), w.store, Config{Notifier: w.person})
+	if err != nil {
+		b.Fatal(err)
+	}
+	q := question(b)
+	w.person.answer = func(asked Question) {
+		if _, err := inbox.Answer(b.Context(), asked.Principal, asked.ID, Answer{Decision: ApproveSession}); err != nil {
+			b.Error(err)
+		}
+	}
+	if _, err := inbox.Ask(b.Context(), q); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if o, err := inbox.Ask(b.Context(), q); err != nil || o.Via != ViaAllowance {
+			b.Fatal(o, err)
+		}
+	}
+}
