@@ -23,7 +23,7 @@ type Subscription struct {
 	mu     sync.Mutex // guards what follows
 	flows  map[principal.ID]*flow
 	order  circle
-	spare  *flow // the last emptied flow, kept so that one busy principal costs no allocation
+	spare  *flow         // the last emptied flow, kept so that one busy principal costs no allocation
 	wake   chan struct{} // made by the first wait, closed by the first message
 	closed bool
 	waits  int // messages in all queues
