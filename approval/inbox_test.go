@@ -19,9 +19,13 @@ type memStore struct {
 	mu     sync.Mutex
 	values map[string][]byte
 	fail   error
+	during func() // runs at each write, before it
 }
 
 func (m *memStore) Write(ctx context.Context, changes []Write) error {
+	if m.during != nil {
+		m.during()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := errors.Join(m.fail, ctx.Err()); err != nil {
@@ -326,6 +330,21 @@ func TestClearSessionIsForOnePrincipal(t *testing.T) {
 	})
 }
 
+func TestAnAnswerStoredWhileTheSessionEndsLeavesNoSessionAllowance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		q := question(t)
+		qid := w.unanswered(t, q)
+		w.store.during = func() { w.ClearSession(q.Principal) }
+		if _, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: ApproveSession}); err != nil {
+			t.Fatal(err)
+		}
+		if left := w.Allowances(q.Principal); len(left) != 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
 func TestExpiryIsNobodysNo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{Expiry: time.Hour})
@@ -375,6 +394,25 @@ func TestAbandonedQuestionsExpireByConfigurationOnly(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAQuestionIsNotAbandonedWhileSomebodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{ExpireAbandoned: true})
+		q := question(t)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if o, err := w.Ask(t.Context(), q); err != nil || !o.Approved() {
+				t.Errorf("the one who waits: %+v, %v", o, err)
+			}
+		})
+		synctest.Wait()
+		qid := w.unanswered(t, q)
+		if _, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: Approve}); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+	})
 }
 
 func TestOpenQuestionsAreBoundedPerPrincipal(t *testing.T) {

@@ -22,11 +22,11 @@ type memLog struct {
 	fail         error
 }
 
-func (l *memLog) Append(_ context.Context, e Entry, d Durability) (Ref, error) {
+func (l *memLog) Append(ctx context.Context, e Entry, d Durability) (Ref, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fail != nil {
-		return Ref{}, l.fail
+	if err := errors.Join(l.fail, ctx.Err()); err != nil {
+		return Ref{}, err
 	}
 	ref := Ref{Seq: uint64(len(l.records)), Hash: [32]byte{byte(len(l.records)), 7}}
 	l.records = append(l.records, Record{Ref: ref, Entry: e})
@@ -197,6 +197,7 @@ func TestDecisionTable(t *testing.T) {
 		{rule: "a generation that is not loaded", who: "root", action: "fs.read", resource: "cwd://a", change: func(r *Request) { r.Generation = 2 }, code: CodeCapsuleNotLoaded},
 		{rule: "a capsule's action without a capsule", who: "root", action: "fs.read", resource: "cwd://a", change: func(r *Request) { r.Capsule = "" }, code: CodeInvalidRequest},
 		{rule: "a capsule's action with a capability", who: "root", action: "fs.read", resource: "cwd://a", change: func(r *Request) { r.Capability = name(t, "a") }, code: CodeInvalidRequest},
+		{rule: "an overlong capsule name", who: "root", action: "capsule.use", change: func(r *Request) { r.Capsule = strings.Repeat("c", 257) }, code: CodeInvalidRequest},
 		{rule: "an overlong call id", who: "root", action: "fs.read", resource: "cwd://a", change: func(r *Request) { r.Call = strings.Repeat("c", 257) }, code: CodeInvalidRequest},
 		{rule: "egress permits its host", who: "narrow", action: "net.http", resource: "https://api.example.com:443/v1"},
 		{rule: "egress permits a subdomain", who: "narrow", action: "net.http", resource: "https://A.example.org/v1"},
@@ -204,6 +205,7 @@ func TestDecisionTable(t *testing.T) {
 		{rule: "egress narrows the host", who: "narrow", action: "net.http", resource: "https://evil.com/api.example.com:443", code: CodeNarrowed},
 		{rule: "a subdomain entry does not cover the domain", who: "narrow", action: "net.http", resource: "https://example.org/", code: CodeInvalidRequest},
 		{rule: "nor a name that ends alike", who: "narrow", action: "net.http", resource: "https://evilexample.org", code: CodeNarrowed},
+		{rule: "nor an empty label before it", who: "narrow", action: "net.http", resource: "https://.example.org", code: CodeNarrowed},
 		{rule: "no egress list, no narrowing", who: "alice", action: "net.http", resource: "https://evil.com"},
 		{rule: "a program that the profile allows", who: "narrow", action: "process.spawn", resource: "exec://git"},
 		{rule: "a program that it does not", who: "narrow", action: "process.spawn", resource: "exec://sh", code: CodeNarrowed, text: "[process] allow"},
@@ -284,6 +286,16 @@ func TestWhatCannotBeRecordedDoesNotHappen(t *testing.T) {
 	w.log.fail = errors.New("disk full")
 	if err := permit.Done(t.Context(), nil); !errors.Is(err, w.log.fail) {
 		t.Errorf("an outcome that is not recorded was acknowledged: %v", err)
+	}
+}
+
+func TestADecisionIsRecordedThoughTheCallerIsGone(t *testing.T) {
+	w, who := populated(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := w.Check(ctx, Request{Principal: who("alice"), Capsule: "fs", Action: "fs.write", Resource: "cwd://secret"})
+	if d := denied(t, err); d.Code != CodeNotGranted || d.ID == "" {
+		t.Errorf("%+v", d)
 	}
 }
 

@@ -139,6 +139,23 @@ func TestForgetMakesTheNextLookupRead(t *testing.T) {
 	}
 }
 
+func TestAChangeOfSizeAloneIsSeen(t *testing.T) {
+	d, etc := openDirectory(t)
+	path := filepath.Join(etc, "profiles", "default.toml")
+	write(t, path, "grants = [\"a\"]\n", 0o600)
+	before, err := os.Stat(path)
+	if _, lookupErr := d.Lookup(Default()); err != nil || lookupErr != nil {
+		t.Fatal(err, lookupErr)
+	}
+	write(t, path, "grants = []\n", 0o600)
+	if err := os.Chtimes(path, before.ModTime(), before.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := d.Lookup(Default()); err != nil || len(p.Grants) != 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 func TestUnsafeFilesGrantNothing(t *testing.T) {
 	for _, tc := range []struct {
 		rule string
