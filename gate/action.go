@@ -39,6 +39,17 @@ type Class struct {
 	kind     kind
 }
 
+// durability is what the class demands of its records.
+func (c Class) durability() Durability {
+	if c.Synced {
+		return Synced
+	}
+	return Written
+}
+
+// actionApprove is what a capsule needs to put a question of its own; Gate.Approve checks it.
+const actionApprove = "approval.request"
+
 // actions is the whole vocabulary; what is not here is denied. Rows are grouped as in the manifest and the management
 // API. TestActionTable holds the rules that a new row has to obey.
 var actions = map[string]Class{
@@ -62,9 +73,9 @@ var actions = map[string]Class{
 	"identity.admin":   {Risk: High, Synced: true, Outcome: true, Manifest: "identity", kind: byGrant},
 	"secret.use":       {Risk: High, Synced: true, Outcome: true, Manifest: "env", kind: byGrant},
 
-	"capsule.use":      {Risk: Low, kind: byAccess},
-	"approval.request": {Risk: High, Synced: true, kind: byAccess},
-	"elicit.ask":       {Risk: Medium, kind: byAccess},
+	"capsule.use": {Risk: Low, kind: byAccess},
+	actionApprove: {Risk: High, Synced: true, kind: byAccess},
+	"elicit.ask":  {Risk: Medium, kind: byAccess},
 
 	"system.status":   {Risk: Low, kind: byCapability},
 	"system.shutdown": {Risk: High, Synced: true, Outcome: true, kind: byCapability},

@@ -135,14 +135,14 @@ func unlockGrant(r Request, class Class) string {
 // weighNarrowing applies the profile's own lists, which only ever take away.
 func weighNarrowing(r Request, profile principal.Profile, resource capability.Resource) verdict {
 	_, rest, _ := strings.Cut(resource.String(), "://")
-	switch {
-	case strings.HasPrefix(r.Action, "net.") && len(profile.Network.Egress) > 0:
+	switch r.Action {
+	case "net.http", "net.connect", "net.udp":
 		authority, _, _ := strings.Cut(rest, "/")
-		if !slices.ContainsFunc(profile.Network.Egress, func(entry string) bool { return coversHost(entry, authority) }) {
+		if len(profile.Network.Egress) > 0 && !slices.ContainsFunc(profile.Network.Egress, func(entry string) bool { return coversHost(entry, authority) }) {
 			return narrowed(r, profile, "[network] egress")
 		}
-	case r.Action == "process.spawn" && len(profile.Process.Allow) > 0:
-		if !slices.Contains(profile.Process.Allow, rest) {
+	case "process.spawn":
+		if len(profile.Process.Allow) > 0 && !slices.Contains(profile.Process.Allow, rest) {
 			return narrowed(r, profile, "[process] allow")
 		}
 	}
@@ -155,8 +155,12 @@ func narrowed(r Request, profile principal.Profile, key string) verdict {
 		fmt.Sprintf("add it to %s in %s", key, source))
 }
 
-// coversHost reports whether an egress entry, "host", "host:port" or "*.domain", covers an authority "host[:port]".
+// coversHost reports whether an egress entry, "host", "host:port" or "*.domain", covers an authority "host[:port]". An
+// authority with user information is covered by nothing: what stands before "@" only looks like a host.
 func coversHost(entry, authority string) bool {
+	if strings.Contains(authority, "@") {
+		return false
+	}
 	wantHost, wantPort := splitPort(entry)
 	host, port := splitPort(authority)
 	if wantPort != "" && wantPort != port {

@@ -113,12 +113,12 @@ func (r Request) check(class Class) (capability.Resource, error) {
 func (g *Gate) Check(ctx context.Context, r Request) (Permit, error) {
 	v := g.decide(r)
 	digest := hashArgs(r.Args)
-	question := ""
+	var outcome approval.Outcome
 	if v.allow && v.ask {
-		v, question = g.ask(ctx, r, v, digest)
+		v, outcome = g.askPerson(ctx, r, v, digest)
 	}
 	body := decisionBody(r, v, digest)
-	body.Question = question
+	body.Question, body.Via = outcome.Question, string(outcome.Via)
 	return g.conclude(ctx, r, v, body)
 }
 
@@ -126,14 +126,13 @@ func (g *Gate) Check(ctx context.Context, r Request) (Permit, error) {
 // nothing: what the capsule does afterwards is checked like everything else. The request and the outcome are recorded.
 // The error is a *Denied for every outcome that is not an approval.
 func (g *Gate) Approve(ctx context.Context, r Request) (approval.Outcome, error) {
-	action, class := r.Action, actions["approval.request"]
-	v := verdict{code: CodeInvalidRequest, rule: "an approval needs an action in words"}
-	if action != "" && len(action) <= approval.MaxActionChars*utf8.UTFMax {
-		r.Action = "approval.request"
-		v = g.decide(r)
+	access := r
+	access.Action = actionApprove
+	v := g.decide(access)
+	if r.Action == "" || utf8.RuneCountInString(r.Action) > approval.MaxActionChars {
+		v = verdict{class: v.class, code: CodeInvalidRequest,
+			rule: fmt.Sprintf("an approval names an action in 1 to %d characters", approval.MaxActionChars)}
 	}
-	v.class = class
-	r.Action = action
 	digest := hashArgs(r.Args)
 	var outcome approval.Outcome
 	if v.allow {
@@ -143,12 +142,6 @@ func (g *Gate) Approve(ctx context.Context, r Request) (approval.Outcome, error)
 	body.Question, body.Via = outcome.Question, string(outcome.Via)
 	_, err := g.conclude(ctx, r, v, body)
 	return outcome, err
-}
-
-// ask turns a verdict that needs a person into one that does not.
-func (g *Gate) ask(ctx context.Context, r Request, v verdict, digest argsDigest) (verdict, string) {
-	v, outcome := g.askPerson(ctx, r, v, digest)
-	return v, outcome.Question
 }
 
 // askPerson records that a question is put, puts it, and folds the outcome into the verdict. An approval makes the

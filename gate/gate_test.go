@@ -161,6 +161,7 @@ func populated(t *testing.T) (*world, func(string) principal.ID) {
 		grant(t, "fs.write", "cwd://src/**", "Capsule.toml:12"),
 		grant(t, "fs.write", "cwd://docs/*.md", "Capsule.toml:12"),
 		grant(t, "net.http", "https://**", "Capsule.toml:13"),
+		grant(t, "net.bind", "net://**", "Capsule.toml:13"),
 		grant(t, "process.spawn", "exec://*", "Capsule.toml:14"),
 	}); err != nil {
 		t.Fatal(err)
@@ -206,6 +207,8 @@ func TestDecisionTable(t *testing.T) {
 		{rule: "a subdomain entry does not cover the domain", who: "narrow", action: "net.http", resource: "https://example.org/", code: CodeInvalidRequest},
 		{rule: "nor a name that ends alike", who: "narrow", action: "net.http", resource: "https://evilexample.org", code: CodeNarrowed},
 		{rule: "nor an empty label before it", who: "narrow", action: "net.http", resource: "https://.example.org", code: CodeNarrowed},
+		{rule: "nor a host that only stands before an @", who: "narrow", action: "net.http", resource: "https://a.example.org:@evil.com", code: CodeNarrowed},
+		{rule: "egress is about reaching out", who: "narrow", action: "net.bind", resource: "net://127.0.0.1:80"},
 		{rule: "no egress list, no narrowing", who: "alice", action: "net.http", resource: "https://evil.com"},
 		{rule: "a program that the profile allows", who: "narrow", action: "process.spawn", resource: "exec://git"},
 		{rule: "a program that it does not", who: "narrow", action: "process.spawn", resource: "exec://sh", code: CodeNarrowed, text: "[process] allow"},

@@ -43,24 +43,22 @@ type Detail struct {
 	Value string `json:"value"`
 }
 
-func newPermit(g *Gate, class Class, b body, of principal.ID, intent Ref) Permit {
-	p := Permit{gate: g, principal: of, action: b.Action, resource: b.Resource}
+// permit makes the permit for a recorded decision.
+func (g *Gate) permit(r Request, class Class, b body, intent Ref) Permit {
+	p := Permit{gate: g, principal: r.Principal, action: r.Action, resource: r.Resource}
 	if !class.Outcome {
 		return p
 	}
-	p.outcome = &pendingOutcome{durability: Written, body: body{
+	p.outcome = &pendingOutcome{durability: class.durability(), body: body{
 		Version: bodyVersion, Principal: b.Principal, Capsule: b.Capsule, Call: b.Call, Action: b.Action,
 		Resource: b.Resource, Intent: intent.Seq,
 	}}
-	if class.Synced {
-		p.outcome.durability = Synced
-	}
 	return p
 }
 
 // Covers reports whether the permit is for this action of this principal on this resource.
 func (p Permit) Covers(of principal.ID, action, resource string) bool {
-	return p.gate != nil && p.principal == of && p.action == action && p.resource == text(resource, maxRuleText)
+	return p.gate != nil && p.principal == of && p.action == action && p.resource == resource
 }
 
 // Done records how the effect went, for the classes that demand it; for the others it does nothing. Call it once, with

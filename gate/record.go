@@ -116,13 +116,9 @@ func plain(s string) bool {
 
 // conclude records a decision and turns it into a permit or a denial. A permit exists only if its record does.
 func (g *Gate) conclude(ctx context.Context, r Request, v verdict, b body) (Permit, error) {
-	durability := Written
-	if v.class.Synced {
-		durability = Synced
-	}
-	ref, err := g.append(ctx, KindDecision, r.Principal, b, durability)
+	ref, err := g.append(ctx, KindDecision, r.Principal, b, v.class.durability())
 	if err == nil && b.Decision == decisionAllow {
-		return newPermit(g, v.class, b, r.Principal, ref), nil
+		return g.permit(r, v.class, b, ref), nil
 	}
 	denied := &Denied{Code: v.code, Action: b.Action, Resource: b.Resource, Rule: b.Rule, Unlock: b.Unlock,
 		Question: b.Question, cause: v.cause}
@@ -144,7 +140,8 @@ func (g *Gate) append(ctx context.Context, kind string, of principal.ID, b body,
 	if err != nil {
 		return Ref{}, fmt.Errorf("encode %s record: %w", kind, err)
 	}
-	return g.config.Log.Append(context.WithoutCancel(ctx), Entry{Time: g.config.Now(), Principal: of.String(), Kind: kind, Body: encoded}, durability)
+	entry := Entry{Time: g.config.Now(), Principal: of.String(), Kind: kind, Body: encoded}
+	return g.config.Log.Append(context.WithoutCancel(ctx), entry, durability)
 }
 
 // denialID names a record: its place, and the beginning of its hash, so that an id from another log is not mistaken.

@@ -13,8 +13,8 @@ import (
 var ErrUnknown = errors.New("unknown principal")
 
 const (
-	profilesDir = "profiles"
-	groupsFileN = "groups.toml"
+	profilesDir    = "profiles"
+	groupsFileName = "groups.toml"
 	// maxCached bounds remembered profiles; a bigger population is read again, never refused.
 	maxCached = 10_000
 )
@@ -91,7 +91,7 @@ func (d *Directory) Groups() (Groups, error) {
 	d.mu.Lock()
 	known := d.groupsCache
 	d.mu.Unlock()
-	now, err := load(d.etc, groupsFileN, groupsFileN, known, ParseGroups)
+	now, err := load(d.etc, groupsFileName, groupsFileName, known, ParseGroups)
 	if errors.Is(err, fs.ErrNotExist) {
 		return BuiltinGroups(), nil
 	}

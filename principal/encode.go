@@ -2,7 +2,6 @@ package principal
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -42,8 +41,7 @@ func writeList(b *strings.Builder, key string, list []string, comment string) {
 	b.WriteString("]\n")
 }
 
-// quoteTOML writes a TOML basic string. Go's quoting differs from TOML's only in \a, \v and \x, which QuoteToASCII
-// may produce for control characters, so these are written as \u.
+// quoteTOML writes a TOML basic string. strconv.Quote will not do: its \a, \v and \x are no escapes in TOML.
 func quoteTOML(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -53,7 +51,7 @@ func quoteTOML(s string) string {
 			b.WriteByte('\\')
 			b.WriteRune(r)
 		case r < 0x20 || r == 0x7f:
-			b.WriteString(`\u` + strings.Repeat("0", 4-len(strconv.FormatInt(int64(r), 16))) + strconv.FormatInt(int64(r), 16))
+			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteRune(r)
 		}

@@ -99,7 +99,8 @@ func (d document) checkVersion() error {
 // check holds every rule about values, for files and for profiles built in code alike.
 func (p Profile) check() error {
 	if p.Version < 1 || p.Version > ProfileVersion {
-		return &keyError{key: "profile_version", index: -1, problem: fmt.Sprintf("%d is not a version this program writes (%d)", p.Version, ProfileVersion)}
+		return &keyError{key: "profile_version", index: -1,
+			problem: fmt.Sprintf("%d is no version of this format; write %d", p.Version, ProfileVersion)}
 	}
 	return errors.Join(
 		checkEach("groups", p.Groups, checkName),
