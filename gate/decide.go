@@ -138,7 +138,8 @@ func weighNarrowing(r Request, profile principal.Profile, resource capability.Re
 	switch r.Action {
 	case "net.http", "net.connect", "net.udp":
 		authority, _, _ := strings.Cut(rest, "/")
-		if len(profile.Network.Egress) > 0 && !slices.ContainsFunc(profile.Network.Egress, func(entry string) bool { return coversHost(entry, authority) }) {
+		covered := func(entry string) bool { return coversHost(entry, authority) }
+		if len(profile.Network.Egress) > 0 && !slices.ContainsFunc(profile.Network.Egress, covered) {
 			return narrowed(r, profile, "[network] egress")
 		}
 	case "process.spawn":

@@ -91,7 +91,8 @@ type Request struct {
 // check refuses a request that is malformed for its class and returns the resource of a granted action.
 func (r Request) check(class Class) (capability.Resource, error) {
 	if len(r.Capsule) > maxIDText || len(r.Call) > maxIDText || len(r.Resource) > capability.MaxResourceBytes {
-		return capability.Resource{}, fmt.Errorf("capsule or call over %d bytes, or resource over %d", maxIDText, capability.MaxResourceBytes)
+		return capability.Resource{}, fmt.Errorf("capsule or call over %d bytes, or resource over %d",
+			maxIDText, capability.MaxResourceBytes)
 	}
 	if class.kind == byCapability {
 		if r.Capsule != "" || r.Capability.IsZero() {

@@ -78,6 +78,20 @@ func TestCreateStoresOnceAndPrivately(t *testing.T) {
 	}
 }
 
+func TestAFailedCreateLeavesNoProfile(t *testing.T) {
+	d, etc := openDirectory(t)
+	profiles := filepath.Join(etc, "profiles")
+	if err := os.Remove(profiles); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Create(Default(), NewProfile("admin")); err == nil || errors.Is(err, ErrExists) {
+		t.Errorf("created in a directory that is gone: %v", err)
+	}
+	if _, err := d.Lookup(Default()); !errors.Is(err, ErrUnknown) {
+		t.Errorf("after a failed create: %v", err)
+	}
+}
+
 func TestCreateRacesHaveOneWinner(t *testing.T) {
 	d, _ := openDirectory(t)
 	var wg sync.WaitGroup
