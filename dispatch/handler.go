@@ -78,7 +78,9 @@ type Invoker interface {
 type InvokerFunc func(ctx context.Context, call Invocation) (Result, error)
 
 // Invoke calls f.
-func (f InvokerFunc) Invoke(ctx context.Context, call Invocation) (Result, error) { return f(ctx, call) }
+func (f InvokerFunc) Invoke(ctx context.Context, call Invocation) (Result, error) {
+	return f(ctx, call)
+}
 
 // Errors that callers branch on.
 var (
