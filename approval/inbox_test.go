@@ -3,6 +3,7 @@ package approval
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"sync"
@@ -259,6 +260,42 @@ func TestMalformedQuestionsAreRefused(t *testing.T) {
 		change(&q)
 		if _, err := w.Ask(t.Context(), q); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", rule, err)
+		}
+	}
+}
+
+func TestQuestionsAreSafeToPrint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		q := question(t)
+		q.Capsule, q.Call, q.Action, q.Resource, q.Reason = "f\x00", "c\r", "a\x1b[2J", "cwd://\u202ex", "r\n"
+		qid := w.unanswered(t, q)
+		item, err := w.Get(t.Context(), q.Principal, qid)
+		heard := <-w.person.heard
+		if err != nil || heard != item.Question {
+			t.Fatalf("heard %+v, stored %+v, %v", heard, item, err)
+		}
+		if got := strings.Join([]string{heard.Capsule, heard.Call, heard.Action, heard.Resource, heard.Reason}, " "); got !=
+			`f\u{0} c\u{d} a\u{1b}[2J cwd://\u{202e}x r\u{a}` {
+			t.Errorf("shown as %s", got)
+		}
+	})
+}
+
+func TestAnAnswerThatArrivesAsTheCallerLeavesIsUsed(t *testing.T) {
+	w := newWorld(t, Config{})
+	q := question(t)
+	for i := range 50 { // the two ends of the wait race, and either may be seen first
+		q.Call = fmt.Sprint(i)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.person.answer = func(asked Question) {
+			if _, err := w.Answer(t.Context(), asked.Principal, asked.ID, Answer{Decision: Approve}); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		}
+		if o, err := w.Ask(ctx, q); err != nil || !o.Approved() {
+			t.Fatalf("%+v, %v", o, err)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func coversHost(entry, authority string) bool {
 		return false
 	}
 	if domain, ok := strings.CutPrefix(wantHost, "*"); ok {
-		return len(host) > len(domain) && host[0] != '.' && strings.EqualFold(host[len(host)-len(domain):], domain)
+		return len(host) > len(domain) && strings.EqualFold(host[len(host)-len(domain):], domain)
 	}
 	return strings.EqualFold(host, wantHost)
 }

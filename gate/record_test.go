@@ -131,6 +131,16 @@ func TestDenialsCanBeExplainedToWhomTheyConcern(t *testing.T) {
 	}
 }
 
+func TestWhoHasNoRightsIsToldNothingOfItsOwn(t *testing.T) {
+	w, who := populated(t)
+	for _, by := range []string{"off", "stranger", "anonymous", "nobody"} {
+		_, err := w.Check(t.Context(), Request{Principal: who(by), Capsule: "fs", Action: "fs.read", Resource: "cwd://a"})
+		if _, err := w.Explain(who(by), denied(t, err).ID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", by, err)
+		}
+	}
+}
+
 func TestOnlyDecisionsAreExplained(t *testing.T) {
 	w, who := populated(t)
 	ref, err := w.log.Append(t.Context(), Entry{Principal: "root", Kind: "other", Body: []byte("{}")}, Written)
