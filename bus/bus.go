@@ -117,7 +117,7 @@ func (b *Bus) PublishWith(ctx context.Context, m Message, o PublishOptions) (Rec
 	s := &b.stripes[maphash.String(b.seed, m.From.id.String())%uint64(len(b.stripes))]
 	r, losses, err := b.deliver(s, &m, limit)
 	for _, loss := range losses {
-		b.lose(loss)
+		b.observer(loss)
 	}
 	switch {
 	case errors.Is(err, ErrRate):
@@ -154,6 +154,7 @@ func (b *Bus) refuse(m *Message, reason Reason, err error) error {
 }
 
 // deliver does what must happen in one piece for the order to hold: rate, sequence, queues. A negative limit is none.
+// The losses are counted; the observer is still to be told, under no lock.
 func (b *Bus) deliver(s *stripe, m *Message, limit int64) (r Receipt, losses []Loss, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,12 +171,15 @@ func (b *Bus) deliver(s *stripe, m *Message, limit int64) (r Receipt, losses []L
 		if fate.taken {
 			r.Delivered++
 		}
-		if fate.refused {
-			r.Refused++
-			losses = append(losses, Loss{Full, m.Topic, m.From.id, sub.name, 1})
+		if fate.lost == 0 {
+			continue
 		}
-		if fate.evicted > 0 {
-			losses = append(losses, Loss{Evicted, m.Topic, m.From.id, sub.name, fate.evicted})
+		if fate.reason == Full {
+			r.Refused++
+		}
+		b.counters.lost[fate.reason].Add(uint64(fate.lost))
+		if b.observer != nil {
+			losses = append(losses, Loss{fate.reason, m.Topic, m.From.id, sub.name, fate.lost})
 		}
 	}
 	clear(s.audience)

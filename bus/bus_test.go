@@ -280,6 +280,23 @@ func TestWaitingEndsByMessageCloseOrContext(t *testing.T) {
 	})
 }
 
+func TestPollNeverWaits(t *testing.T) {
+	b := open(t, bus.Config{})
+	sub := subscribe(t, b, "*", bus.SubscribeOptions{})
+	for _, want := range []int{0, 1, 0} {
+		if got, err := sub.Poll(bus.MaxGuestPayload); err != nil || len(got.Messages) != want {
+			t.Errorf("%d messages, want %d; %v", len(got.Messages), want, err)
+		}
+		if want == 0 {
+			publish(t, b, message(t, "a", "alice"))
+		}
+	}
+	sub.Close()
+	if _, err := sub.Poll(1); !errors.Is(err, bus.ErrClosed) {
+		t.Error(err)
+	}
+}
+
 func TestReadyTellsOfMessagesAndClose(t *testing.T) {
 	b := open(t, bus.Config{})
 	sub := subscribe(t, b, "*", bus.SubscribeOptions{})

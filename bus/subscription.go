@@ -66,6 +66,13 @@ func (s *Subscription) RecvBatch(ctx context.Context, maxBytes int) (Batch, erro
 	return s.receive(ctx, request{max: maxBytes, count: math.MaxInt, gaps: true})
 }
 
+// Poll is RecvBatch without the wait: the batch is empty if nothing waits.
+func (s *Subscription) Poll(maxBytes int) (Batch, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pollLocked(request{max: maxBytes, count: math.MaxInt, gaps: true})
+}
+
 // Ready returns a channel that is closed once a receive would not wait, because of a message or Close. Each wait
 // needs a fresh call; another receiver may be quicker.
 func (s *Subscription) Ready() <-chan struct{} {
@@ -119,15 +126,10 @@ func (s *Subscription) receive(ctx context.Context, r request) (Batch, error) {
 			return Batch{}, fmt.Errorf("receive %s: %w", s.pattern, err)
 		}
 		s.mu.Lock()
-		if s.closed {
+		batch, err := s.pollLocked(r)
+		if err != nil || len(batch.Messages) > 0 {
 			s.mu.Unlock()
-			return Batch{}, fmt.Errorf("receive %s: %w", s.pattern, ErrClosed)
-		}
-		if s.waits > 0 {
-			batch := s.takeLocked(r)
-			s.mu.Unlock()
-			s.bus.counters.received.Add(uint64(len(batch.Messages)))
-			return batch, nil
+			return batch, err
 		}
 		ready := s.readyLocked()
 		s.mu.Unlock()
@@ -136,6 +138,18 @@ func (s *Subscription) receive(ctx context.Context, r request) (Batch, error) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+func (s *Subscription) pollLocked(r request) (Batch, error) {
+	if s.closed {
+		return Batch{}, fmt.Errorf("receive %s: %w", s.pattern, ErrClosed)
+	}
+	if s.waits == 0 {
+		return Batch{}, nil
+	}
+	batch := s.takeLocked(r)
+	s.bus.counters.received.Add(uint64(len(batch.Messages)))
+	return batch, nil
 }
 
 // takeLocked serves the principal whose turn it is. There is a message waiting.
@@ -164,8 +178,9 @@ func (s *Subscription) takeLocked(r request) Batch {
 
 // fate is what became of one message at one subscription; all zero means the subscription was closed meanwhile.
 type fate struct {
-	taken, refused bool
-	evicted        int
+	taken  bool
+	lost   int    // messages that had no room, this one if not taken
+	reason Reason // Full or Evicted, if any were lost
 }
 
 // offer puts m into its principal's queue.
@@ -180,13 +195,12 @@ func (s *Subscription) offer(m *Message) (is fate) {
 	for lane.n > 0 && (lane.n >= s.maxMessages || lane.cost+cost(m) > s.maxBytes) {
 		if m.Lane == Control && !s.lossy {
 			f.dropped++
-			is.refused = true
-			return is
+			return fate{lost: 1, reason: Full}
 		}
 		lane.pop()
 		f.lagged++
 		s.waits--
-		is.evicted++
+		is.lost, is.reason = is.lost+1, Evicted
 	}
 	lane.push(m)
 	s.waits++

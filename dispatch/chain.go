@@ -88,7 +88,7 @@ func (d *Dispatcher) chain(r bus.Receipt) {
 	case out.Handled > 0:
 		out.Status = Handled
 	}
-	d.OnOutcome(out)
+	d.config.OnOutcome(out)
 	d.observe(m)
 }
 
@@ -140,5 +140,5 @@ func (d *Dispatcher) observe(m bus.Message) {
 }
 
 func (d *Dispatcher) lost(m bus.Message, e entry, s Status, err error) {
-	d.OnOutcome(Outcome{Message: m, Status: s, Failures: []Failure{{e.capsule, e.Action, err}}, Observer: true})
+	d.config.OnOutcome(Outcome{Message: m, Status: s, Failures: []Failure{{e.capsule, e.Action, err}}, Observer: true})
 }

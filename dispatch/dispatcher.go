@@ -30,11 +30,11 @@ type Config struct {
 	Bus     *bus.Bus
 	Invoker Invoker
 	// Access decides whether a principal may use a capsule, for topics that run a tool or a command. It is asked
-	// before each such call of a handler or observer, may wait for a person, and ends when ctx does.
+	// before each such call of a handler or observer and may wait for a person, but no longer than ctx.
 	Access func(ctx context.Context, id principal.ID, topic bus.Topic, capsule string) error
 	// Concurrency returns how many chains of a principal may run at once; nil is DefaultConcurrency.
 	Concurrency func(principal.ID) int
-	// Deadline returns how long one call of a handler may take; nil, or what is not positive, is DefaultDeadline.
+	// Deadline returns how long one call of a handler, and one question to Access, may take; nil, or what is not positive, is DefaultDeadline.
 	Deadline func(principal.ID) time.Duration
 	// Queue bounds the chains, and the observer calls, that wait or run for one principal; 0 is DefaultQueue.
 	Queue int
@@ -47,7 +47,7 @@ type Config struct {
 
 // Dispatcher is safe for concurrent use. What New returns must be closed.
 type Dispatcher struct {
-	Config
+	config    Config
 	registry  *registry
 	handlers  *scheduler
 	observers *scheduler
@@ -56,9 +56,9 @@ type Dispatcher struct {
 	seed      maphash.Seed
 	order     [64]sync.Mutex // by principal: makes queue order equal bus order
 
-	mu         sync.RWMutex // held shared by publishes between admission and queueing; guards closed
+	mu         sync.RWMutex // guards what follows
 	closed     bool
-	publishing sync.WaitGroup // publishes past admission
+	publishing sync.WaitGroup // publishes on their way; added to while not closed
 }
 
 // New returns a Dispatcher, or an error that names what c lacks.
@@ -81,7 +81,7 @@ func New(c Config) (*Dispatcher, error) {
 	if c.Queue <= 0 {
 		c.Queue = DefaultQueue
 	}
-	d := &Dispatcher{Config: c, registry: newRegistry(), seed: maphash.MakeSeed()}
+	d := &Dispatcher{config: c, registry: newRegistry(), seed: maphash.MakeSeed()}
 	d.handlers = newScheduler(c.Queue)
 	d.observers = newScheduler(c.Queue)
 	d.root, d.stop = context.WithCancelCause(context.Background())
@@ -102,12 +102,12 @@ func (d *Dispatcher) Publish(ctx context.Context, m bus.Message) (bus.Message, e
 		return d.publishForNobody(ctx, m)
 	}
 	if m.Hops > bus.MaxHops || len(m.Payload) > bus.MaxGuestPayload {
-		return d.Bus.Publish(ctx, m) // refused and counted there; no guard need see it
+		return d.config.Bus.Publish(ctx, m) // refused and counted there; no guard need see it
 	}
 	if err := d.guard(ctx, &m); err != nil {
 		return bus.Message{}, err
 	}
-	r, queued, err := d.commit(ctx, m, d.Concurrency(id))
+	r, queued, err := d.commit(ctx, m, d.config.Concurrency(id))
 	if err == nil || errors.Is(err, bus.ErrFull) {
 		d.settle(r, queued)
 	}
@@ -131,7 +131,7 @@ func (d *Dispatcher) commit(ctx context.Context, m bus.Message, workers int) (r 
 	if errors.Is(queued, ErrQueue) && m.Lane == bus.Control {
 		return r, queued, fmt.Errorf("publish %s: %s: %w", m.Topic, id, queued)
 	}
-	r, err = d.Bus.PublishWith(ctx, m, bus.PublishOptions{})
+	r, err = d.config.Bus.PublishWith(ctx, m, bus.PublishOptions{})
 	switch {
 	case queued != nil:
 	case err != nil && !errors.Is(err, bus.ErrFull):
@@ -146,9 +146,9 @@ func (d *Dispatcher) commit(ctx context.Context, m bus.Message, workers int) (r 
 func (d *Dispatcher) settle(r bus.Receipt, queued error) {
 	switch {
 	case errors.Is(queued, errUnhandled):
-		d.OnOutcome(Outcome{Message: r.Message, Status: NoHandler, Subscribers: r.Delivered})
+		d.config.OnOutcome(Outcome{Message: r.Message, Status: NoHandler, Subscribers: r.Delivered})
 	case queued != nil:
-		d.OnOutcome(Outcome{
+		d.config.OnOutcome(Outcome{
 			Message: r.Message, Status: Dropped, Subscribers: r.Delivered, Failures: []Failure{{Err: queued}},
 		})
 	}
@@ -168,7 +168,7 @@ func (d *Dispatcher) enter() error {
 // publishForNobody publishes a message that acts for no principal: no handler may see it. The bus refuses it unless it
 // is the kernel's.
 func (d *Dispatcher) publishForNobody(ctx context.Context, m bus.Message) (bus.Message, error) {
-	r, err := d.Bus.PublishWith(ctx, m, bus.PublishOptions{})
+	r, err := d.config.Bus.PublishWith(ctx, m, bus.PublishOptions{})
 	if err == nil || errors.Is(err, bus.ErrFull) {
 		d.settle(r, errUnhandled)
 	}
@@ -205,31 +205,47 @@ func (d *Dispatcher) guard(ctx context.Context, m *bus.Message) error {
 
 // call runs one handler for m, on the generation that is registered now, within the principal's deadline.
 func (d *Dispatcher) call(ctx context.Context, e entry, m *bus.Message) (Result, error) {
-	id := m.From.Principal()
-	limit := d.Deadline(id)
-	if limit <= 0 {
-		limit = DefaultDeadline
+	if err := d.admit(ctx, e, m); err != nil {
+		return Result{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := d.limit(ctx, m)
 	defer cancel()
-	if e.Mode != ModeGuard && gated(m.Topic) {
-		if err := d.Access(ctx, id, m.Topic, e.capsule); err != nil {
-			return Result{}, &AccessError{Principal: id, Topic: m.Topic, Capsule: e.capsule, Err: err}
-		}
-	}
 	e, g, err := d.registry.begin(e)
 	if err != nil {
 		return Result{}, err
 	}
 	defer d.registry.end(g)
-	result, err := d.Invoker.Invoke(ctx, Invocation{
-		Capsule: e.capsule, Generation: e.generation, Principal: id, From: m.From, Action: e.Action,
-		Topic: m.Topic, Payload: m.Payload, CallID: d.NewID(), Hops: m.Hops + 1, Source: m.Source, Seq: m.Seq,
+	result, err := d.config.Invoker.Invoke(ctx, Invocation{
+		Capsule: e.capsule, Generation: e.generation, Principal: m.From.Principal(), From: m.From, Action: e.Action,
+		Topic: m.Topic, Payload: m.Payload, CallID: d.config.NewID(), Hops: m.Hops + 1, Source: m.Source, Seq: m.Seq,
 	})
 	if late := context.Cause(ctx); late != nil && !errors.Is(err, late) {
 		err = errors.Join(late, err) // an answer after the deadline is none
 	}
 	return result, err
+}
+
+// admit asks the access gate, if m's topic has one. A guard is asked about every message, whoever holds its capsule.
+// The gate has a deadline of its own: the time a person takes to answer is not the handler's.
+func (d *Dispatcher) admit(ctx context.Context, e entry, m *bus.Message) error {
+	if e.Mode == ModeGuard || !gated(m.Topic) {
+		return nil
+	}
+	ctx, cancel := d.limit(ctx, m)
+	defer cancel()
+	id := m.From.Principal()
+	if err := d.config.Access(ctx, id, m.Topic, e.capsule); err != nil {
+		return &AccessError{Principal: id, Topic: m.Topic, Capsule: e.capsule, Err: err}
+	}
+	return nil
+}
+
+func (d *Dispatcher) limit(ctx context.Context, m *bus.Message) (context.Context, context.CancelFunc) {
+	limit := d.config.Deadline(m.From.Principal())
+	if limit <= 0 {
+		limit = DefaultDeadline
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 // Close refuses further publishes, waits for what is queued, and when ctx ends, stops what runs and reports what waits

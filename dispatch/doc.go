@@ -32,8 +32,8 @@
 // deny, until it is restarted or removed.
 //
 // Locks, outermost first: Dispatcher.order (64 stripes by principal, held over the
-// bus publish), then one of registry.mu and scheduler.mu. The Invoker, Access and
-// OnOutcome are called under none of them.
+// bus publish and what it calls in bus.Config), then one of registry.mu and
+// scheduler.mu. The functions of Config and the Invoker are called under none.
 //
 // Not promised: that System messages, which act for nobody, reach handlers (they
 // go to bus subscribers alone); that subscribers of the bus pass the access gate

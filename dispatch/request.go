@@ -51,7 +51,7 @@ func (d *Dispatcher) Request(ctx context.Context, r Request) (bus.Message, error
 		}
 		gone = waiter.gone
 	}
-	sub, err := d.Bus.Subscribe(r.Reply, bus.SubscribeOptions{
+	sub, err := d.config.Bus.Subscribe(r.Reply, bus.SubscribeOptions{
 		Name: "request", Principal: r.Message.From.Principal(), System: true,
 	})
 	if err != nil {
