@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/astrid-go/astrid/kv"
 	"github.com/astrid-go/astrid/principal"
 )
 
@@ -176,7 +177,7 @@ func (b *Inbox) Revoke(ctx context.Context, by principal.ID, id string) error {
 		return fmt.Errorf("%w: allowance %.64q", ErrNotFound, id)
 	}
 	if a.Scope == Always {
-		if err := b.store.Write(ctx, []Write{{Key: allowanceKey(by, id)}}); err != nil {
+		if err := b.store.Batch(ctx, kv.Batch{Writes: []kv.Write{{Key: allowanceKey(by, id)}}}); err != nil {
 			return fmt.Errorf("revoke allowance %s: %w", id, err)
 		}
 	}

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/astrid-go/astrid/kv"
 	"github.com/astrid-go/astrid/principal"
 )
 
@@ -22,7 +24,7 @@ type memStore struct {
 	during func() // runs at each write, before it
 }
 
-func (m *memStore) Write(ctx context.Context, changes []Write) error {
+func (m *memStore) Batch(ctx context.Context, b kv.Batch) error {
 	if m.during != nil {
 		m.during()
 	}
@@ -31,7 +33,7 @@ func (m *memStore) Write(ctx context.Context, changes []Write) error {
 	if err := errors.Join(m.fail, ctx.Err()); err != nil {
 		return err
 	}
-	for _, c := range changes {
+	for _, c := range b.Writes {
 		if c.Value == nil {
 			delete(m.values, c.Key)
 		} else {
@@ -41,18 +43,31 @@ func (m *memStore) Write(ctx context.Context, changes []Write) error {
 	return nil
 }
 
-func (m *memStore) Scan(_ context.Context, prefix string, visit func(string, []byte) error) error {
+// pageSize makes every listing of more than one record a paged one.
+const pageSize = 1
+
+func (m *memStore) List(_ context.Context, prefix, cursor string, _ int) (kv.Page, error) {
 	m.mu.Lock()
-	values := maps.Clone(m.values)
-	m.mu.Unlock()
-	for key, value := range values {
-		if strings.HasPrefix(key, prefix) {
-			if err := visit(key, value); err != nil {
-				return err
-			}
+	defer m.mu.Unlock()
+	var page kv.Page
+	for _, key := range slices.Sorted(maps.Keys(m.values)) {
+		if !strings.HasPrefix(key, prefix) || key <= cursor {
+			continue
 		}
+		if len(page.Keys) == pageSize {
+			page.Next = page.Keys[pageSize-1]
+			break
+		}
+		page.Keys = append(page.Keys, key)
 	}
-	return nil
+	return page, nil
+}
+
+func (m *memStore) Get(_ context.Context, key string) ([]byte, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	value, ok := m.values[key]
+	return value, ok, nil
 }
 
 // person hears of questions and may answer at once.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/astrid-go/astrid/kv"
 	"github.com/astrid-go/astrid/principal"
 )
 
@@ -184,16 +185,16 @@ func (b *Inbox) prune(ctx context.Context, s *shelf) {
 			done = append(done, e.item)
 		}
 	}
-	excess := len(done) - b.config.MaxHistory
+	excess := min(len(done)-b.config.MaxHistory, kv.MaxBatchOps)
 	if excess <= 0 {
 		return
 	}
 	slices.SortFunc(done, byAge)
-	writes := make([]Write, excess)
+	writes := make([]kv.Write, excess)
 	for i, item := range done[:excess] {
 		writes[i].Key = questionKey(item.Principal, item.ID)
 	}
-	if b.store.Write(ctx, writes) != nil {
+	if b.store.Batch(ctx, kv.Batch{Writes: writes}) != nil {
 		return
 	}
 	for _, item := range done[:excess] {

@@ -7,21 +7,17 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/astrid-go/astrid/kv"
 	"github.com/astrid-go/astrid/principal"
 )
 
-// Write is one change of a batch: a nil Value deletes the key.
-type Write struct {
-	Key   string
-	Value []byte
-}
-
-// Store is the durable namespace an inbox lives in.
+// Store is the durable namespace an inbox lives in; *kv.Namespace is one.
 type Store interface {
-	// Write makes all changes durable or none.
-	Write(ctx context.Context, changes []Write) error
-	// Scan calls visit for each key and value that begins with prefix, in any order.
-	Scan(ctx context.Context, prefix string, visit func(key string, value []byte) error) error
+	// Batch makes all writes durable or none.
+	Batch(ctx context.Context, b kv.Batch) error
+	// List returns a page of keys, Get the value of one.
+	List(ctx context.Context, prefix, cursor string, limit int) (kv.Page, error)
+	Get(ctx context.Context, key string) (value []byte, found bool, err error)
 }
 
 // Key prefixes, followed by the principal and an id.
@@ -59,20 +55,20 @@ func (r allowanceRecord) key() string {
 
 // save writes records in one batch.
 func (b *Inbox) save(ctx context.Context, records ...storable) error {
-	changes := make([]Write, len(records))
+	writes := make([]kv.Write, len(records))
 	for i, r := range records {
 		value, err := json.Marshal(r)
 		if err != nil {
 			return fmt.Errorf("encode %s: %w", r.key(), err)
 		}
-		changes[i] = Write{Key: r.key(), Value: value}
+		writes[i] = kv.Write{Key: r.key(), Value: value}
 	}
-	return b.store.Write(ctx, changes)
+	return b.store.Batch(ctx, kv.Batch{Writes: writes})
 }
 
 // load fills the shelves from the store.
 func (b *Inbox) load(ctx context.Context) error {
-	err := b.store.Scan(ctx, questions, func(key string, value []byte) error {
+	err := b.scan(ctx, questions, func(key string, value []byte) error {
 		var r questionRecord
 		if err := decode(key, value, &r); err != nil {
 			return err
@@ -86,7 +82,7 @@ func (b *Inbox) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.store.Scan(ctx, allowances, func(key string, value []byte) error {
+	return b.scan(ctx, allowances, func(key string, value []byte) error {
 		var r allowanceRecord
 		if err := decode(key, value, &r); err != nil {
 			return err
@@ -100,6 +96,32 @@ func (b *Inbox) load(ctx context.Context) error {
 		b.shelf(r.Allowance.Question.Principal).allow(r.Allowance, 0)
 		return nil
 	})
+}
+
+// scan calls visit for each stored key with the prefix. Nobody else writes while the inbox is opened.
+func (b *Inbox) scan(ctx context.Context, prefix string, visit func(key string, value []byte) error) error {
+	for cursor := ""; ; {
+		page, err := b.store.List(ctx, prefix, cursor, 0)
+		if err != nil {
+			return err
+		}
+		for _, key := range page.Keys {
+			value, found, err := b.store.Get(ctx, key)
+			if err != nil {
+				return err
+			}
+			if !found {
+				return fmt.Errorf("record %s went away while the inbox was opened", key)
+			}
+			if err := visit(key, value); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		cursor = page.Next
+	}
 }
 
 // checkRecord refuses a record of another format, and one that sits under a key which is not its own.
