@@ -147,6 +147,24 @@ func TestAHogDoesNotStarveOthers(t *testing.T) {
 	}
 }
 
+func TestBatchEndsWithTheTurnUnlessAlone(t *testing.T) {
+	b := open(t, bus.Config{})
+	sub := subscribe(t, b, "*", bus.SubscribeOptions{})
+	for range 1000 {
+		publish(t, b, message(t, "a", "hog"))
+	}
+	publish(t, b, message(t, "a", "alice"))
+	if n := len(batch(t, sub).Messages); n > 100 {
+		t.Errorf("the hog had %d messages in one turn with alice waiting", n)
+	}
+	if got := batch(t, sub).Messages[0].From.Principal(); got != id(t, "alice") {
+		t.Errorf("it was %s's turn again", got)
+	}
+	if batch(t, sub); sub.Waiting() != 0 {
+		t.Errorf("%d messages wait, though the hog was alone", sub.Waiting())
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	var losses []bus.Loss
 	var b *bus.Bus
@@ -217,7 +235,12 @@ func TestRateIsPerPrincipalAndRefills(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		m.From = bus.Claimed(id(t, "alice")) // the same purse
 		publish(t, b, m)
-		if lost := b.Stats().Lost[bus.TooFast]; lost != 2 {
+		time.Sleep(time.Hour) // saves up no more than a second's worth
+		publish(t, b, m)
+		if _, err := b.Publish(t.Context(), m); !errors.Is(err, bus.ErrRate) {
+			t.Errorf("120 bytes at once after an hour: %v", err)
+		}
+		if lost := b.Stats().Lost[bus.TooFast]; lost != 3 {
 			t.Errorf("%d counted", lost)
 		}
 	})

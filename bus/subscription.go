@@ -166,7 +166,9 @@ func (s *Subscription) takeLocked(r request) Batch {
 			break
 		}
 		m := lane.pop()
-		f.credit -= cost(&m)
+		if s.order.n > 1 { // alone, nobody waits for the end of the turn
+			f.credit -= cost(&m)
+		}
 		s.waits--
 		batch.Messages = append(batch.Messages, m)
 	}
