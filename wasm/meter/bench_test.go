@@ -19,6 +19,7 @@ const guestSource = `package main
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"sort"
 	"strings"
 )

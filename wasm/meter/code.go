@@ -17,6 +17,15 @@ const (
 	// foldLimit is the largest entry cost that a leading loop takes over: the
 	// loop then charges it again each time around.
 	foldLimit = 64
+
+	// leafLimit is the largest cost of a function without loops and calls
+	// that is not charged: its caller's call stands for it.
+	leafLimit = 24
+
+	// maxCases bounds by how much the cost of a loop is divided because it is
+	// a jump table. A guest that runs through all cases each time is stopped
+	// later by no more than this factor.
+	maxCases = 16
 )
 
 const (

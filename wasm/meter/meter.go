@@ -153,7 +153,7 @@ func (w *rewriter) invent(after, before int) {
 // rewritten.
 func reread(id byte) bool {
 	switch id {
-	case sectionTable, sectionGlobal, sectionExport, sectionStart, sectionElement, sectionCode:
+	case sectionTable, sectionGlobal, sectionExport, sectionStart, sectionElement, sectionCode, sectionData:
 		return true
 	}
 	return false
@@ -180,6 +180,8 @@ func (w *rewriter) section(id byte, r *reader) ([]byte, error) {
 		return w.elements(r)
 	case sectionCode:
 		return w.code(r)
+	case sectionData:
+		return w.data(r)
 	default:
 		return r.rest(), nil
 	}

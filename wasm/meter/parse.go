@@ -19,6 +19,7 @@ const (
 	sectionTag       = 13
 
 	headerSize = 8
+	pageSize   = 64 << 10 // of a memory
 
 	// maxSections is far above what toolchains write: eleven known ones and a
 	// handful of custom ones.
@@ -103,6 +104,7 @@ type module struct {
 	imports       []Import
 	importedFuncs uint32
 	globalCount   uint32 // imported and own
+	memoryMin     uint64 // bytes
 	funcs         []uint32
 }
 
@@ -115,14 +117,19 @@ func (m *module) reader(s section) *reader {
 	return &reader{wasm: m.wasm, pos: s.start, end: s.end}
 }
 
-// Imports lists what wasm imports, in order, each function with its type. The
-// error is an *Error.
-func Imports(wasm []byte) ([]Import, error) {
+// Info is what a host wants to know of a module before it compiles it.
+type Info struct {
+	Imports   []Import // in order
+	MemoryMin uint64   // bytes that the module's own memories start with
+}
+
+// Inspect reads wasm without rewriting it. The error is an *Error.
+func Inspect(wasm []byte) (Info, error) {
 	m, err := parse(wasm)
 	if err != nil {
-		return nil, err
+		return Info{}, err
 	}
-	return m.imports, nil
+	return Info{Imports: m.imports, MemoryMin: m.memoryMin}, nil
 }
 
 func parse(wasm []byte) (*module, error) {
@@ -188,7 +195,7 @@ func (m *module) scan(s section) error {
 		}
 	case sectionMemory:
 		for range r.count() {
-			r.limits()
+			m.memoryMin += uint64(r.limits().min) * pageSize
 		}
 	case sectionGlobal:
 		m.globalCount += r.count()

@@ -4,19 +4,27 @@ package meter
 type scanner struct {
 	*rewriter
 	edits  []edit
-	blocks []int // open blocks: the edit of the innermost loop (or the entry) around what follows
-	cur    int   // the edit that pays for the current instruction
+	blocks []block
+	cur    int // the edit that pays for the current instruction
 	locals uint32
 
 	straight bool // no instruction so far could leave or call
+	leaf     bool // no loop, call or bulk instruction so far
+	heading  bool // only blocks and local.get since the last loop's header
+}
+
+// block is an open block.
+type block struct {
+	outer int   // the edit that pays for what follows the block
+	cases int64 // of a loop that begins with a jump table: its length, up to maxCases; else 0
 }
 
 // scan reads a body's instructions and leaves its edits in order in s.edits.
 // entry is the cost of entering the function.
 func (s *scanner) scan(r *reader, entry int64) error {
 	s.edits = append(s.edits[:0], edit{at: r.pos, until: r.pos, kind: charge, cost: entry})
-	s.blocks = append(s.blocks[:0], 0)
-	s.cur, s.straight = 0, true
+	s.blocks = append(s.blocks[:0], block{})
+	s.cur, s.straight, s.leaf, s.heading = 0, true, true, false
 	folded := -1
 	for len(s.blocks) > 0 {
 		op := r.byte()
@@ -26,13 +34,17 @@ func (s *scanner) scan(r *reader, entry int64) error {
 		if op == opLoop && s.straight {
 			folded = len(s.edits)
 		}
+		s.heading = s.heading && (op == opBlock || op == opLocalGet || op == opBrTable)
 		s.instruction(r, op)
 	}
 	if r.left() > 0 {
 		r.fail("code after the end of the function")
 	}
-	if folded > 0 && s.edits[0].cost <= foldLimit {
-		s.edits[folded].cost += s.edits[0].cost
+	switch first := s.edits[0].cost; {
+	case s.leaf && first <= leafLimit:
+		s.edits = s.edits[1:]
+	case folded > 0 && first <= foldLimit:
+		s.edits[folded].cost += first
 		s.edits = s.edits[1:]
 	}
 	return r.err()
@@ -56,15 +68,16 @@ func (s *scanner) instruction(r *reader, op byte) {
 		s.open(r, op)
 	case opElse:
 	case opEnd:
-		s.blocks = s.blocks[:len(s.blocks)-1]
-		if n := len(s.blocks); n > 0 {
-			s.cur = s.blocks[n-1]
-		}
+		s.close()
 	case opBrTable:
 		s.pay(2)
 		s.straight = false
-		r.skipU32s(int(r.count()))
+		n := r.count()
+		r.skipU32s(int(n))
 		r.u32()
+		if s.heading {
+			s.markCases(int64(n))
+		}
 	case opBr, opBrIf:
 		s.pay(1)
 		s.straight = false
@@ -74,11 +87,11 @@ func (s *scanner) instruction(r *reader, op byte) {
 		s.straight = false
 	case opCall:
 		s.pay(callCost)
-		s.straight = false
+		s.straight, s.leaf = false, false
 		s.renumber(r)
 	case opCallIndirect:
 		s.pay(callCost + 2)
-		s.straight = false
+		s.straight, s.leaf = false, false
 		r.index("type", uint64(len(s.module.types)))
 		r.u32()
 	case opRefFunc:
@@ -102,16 +115,38 @@ func (s *scanner) open(r *reader, op byte) {
 		r.fail("blocks nest deeper than %d", maxBlockDepth)
 		return
 	}
+	outer := s.cur
 	switch op {
 	case opIf:
 		s.pay(1)
 		s.straight = false
 	case opLoop:
-		s.straight = false
+		s.straight, s.leaf, s.heading = false, false, true
 		s.cur = len(s.edits)
 		s.edits = append(s.edits, edit{at: r.pos, until: r.pos, kind: charge, cost: 1})
 	}
-	s.blocks = append(s.blocks, s.cur)
+	s.blocks = append(s.blocks, block{outer: outer})
+}
+
+// close leaves the innermost block.
+func (s *scanner) close() {
+	b := s.blocks[len(s.blocks)-1]
+	s.blocks = s.blocks[:len(s.blocks)-1]
+	if b.cases > 1 {
+		s.edits[s.cur].cost = s.edits[s.cur].cost/b.cases + 1
+	}
+	s.cur = b.outer
+}
+
+// markCases notes that the innermost loop begins with a jump table: each time
+// around it runs about one of its cases. Go compiles its functions so.
+func (s *scanner) markCases(n int64) {
+	for i := len(s.blocks) - 1; i > 0; i-- {
+		if s.blocks[i].outer != s.cur {
+			s.blocks[i].cases = min(n, maxCases)
+			return
+		}
+	}
 }
 
 // blockType passes over a block's type: a byte for none or one value, or else
@@ -222,6 +257,7 @@ func (s *scanner) bulk(r *reader) {
 
 func (s *scanner) payLength(at int, shift uint32) {
 	s.pay(4)
+	s.leaf = false
 	s.edits = append(s.edits, edit{at: at, until: at, kind: chargeLen, value: shift})
 }
 

@@ -207,18 +207,46 @@ func (w *rewriter) elementItems(r *reader, body []byte, exprs bool) []byte {
 	return body
 }
 
+// data checks the lengths of the data segments and moves nothing in them but
+// what their offsets refer to.
+func (w *rewriter) data(r *reader) ([]byte, error) {
+	n := r.count()
+	body := appendU32(make([]byte, 0, r.left()+5), n)
+	for range n {
+		flags := r.u32()
+		if flags > 2 {
+			r.fail("data segment form %d is unknown", flags)
+		}
+		body = appendU32(body, flags)
+		if flags == 2 {
+			body = appendU32(body, r.u32()) // memory
+		}
+		if flags != 1 {
+			body = w.constant(r, body)
+		}
+		size := r.u32()
+		content := r.bytes(size)
+		if r.failed() {
+			break
+		}
+		body = append(appendU32(body, size), content...)
+	}
+	return body, r.err()
+}
+
 // custom keeps a custom section, unless it speaks of offsets in the code,
 // which move. A name section that cannot be read is left out: names are only
 // for people.
 func (w *rewriter) custom(r *reader) ([]byte, error) {
 	all := r.rest()
 	name := r.name()
-	if r.failed() || !w.metered {
-		return all, r.err()
-	}
 	switch {
+	case r.failed():
+		return nil, r.err()
 	case name == "name":
 		return w.nameSection(r), nil
+	case !w.metered:
+		return all, nil
 	case strings.HasPrefix(name, ".debug_"), strings.HasPrefix(name, "reloc."),
 		name == "linking", name == "dylink.0", name == "sourceMappingURL", name == "external_debug_info",
 		strings.HasPrefix(name, "metadata.code."):
@@ -227,11 +255,11 @@ func (w *rewriter) custom(r *reader) ([]byte, error) {
 	return all, nil
 }
 
-// Parts of the name section that refer to functions.
+// Parts of the name section.
 const (
+	namesOfModule    = 0
 	namesOfFunctions = 1
 	namesOfLocals    = 2
-	namesOfLabels    = 3
 )
 
 func (w *rewriter) nameSection(r *reader) []byte {
@@ -244,10 +272,12 @@ func (w *rewriter) nameSection(r *reader) []byte {
 		part := &reader{wasm: r.wasm, pos: start, end: r.pos}
 		content := part.rest()
 		switch id {
+		case namesOfModule:
+			part.name()
 		case namesOfFunctions, namesOfLocals:
 			content = w.functionNames(part, id == namesOfLocals)
-		case namesOfLabels:
-			continue // label numbers move with the code
+		default:
+			continue // engines read no others, and labels move with the code
 		}
 		if r.failed() || part.failed() {
 			return nil

@@ -36,7 +36,7 @@ func TestSpecificationAgrees(t *testing.T) {
 	}
 }
 
-func specDir(t *testing.T) string {
+func specDir(t testing.TB) string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
 	if err != nil {
