@@ -100,8 +100,8 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 	return c, nil
 }
 
-// Verifier gives the note verifier for checkpoints of a log: its origin and the
-// public key it signs with.
+// newVerifier makes the verifier for checkpoints of the log origin that are
+// signed with key.
 func newVerifier(origin string, key ed25519.PublicKey) (note.Verifier, error) {
 	text, err := note.NewEd25519VerifierKey(origin, key)
 	if err != nil {

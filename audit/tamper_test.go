@@ -15,7 +15,7 @@ import (
 
 const firstSegment = "00000000000000000000.seg"
 
-// frames cuts a segment into the bytes of its frames.
+// cutFrames cuts a segment into the bytes of its frames.
 func cutFrames(t testing.TB, data []byte) [][]byte {
 	t.Helper()
 	var cut [][]byte
@@ -181,7 +181,7 @@ func TestMissingSegmentIsFound(t *testing.T) {
 	assertTampered(t, c, "all segments removed")
 }
 
-// tail gives a log with a record behind the last checkpoint, as kill -9 leaves.
+// unsignedTail gives a log with a record behind the last checkpoint, as kill -9 leaves.
 func unsignedTail(t *testing.T) (Config, map[string][]byte, int) {
 	t.Helper()
 	c, files := smallLog(t)

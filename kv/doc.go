@@ -14,7 +14,8 @@
 // before it leaves none of the operations in the group, a crash after it leaves
 // all of them; nothing was acknowledged before it. When the commit itself
 // fails (disk full), every operation of the group is told so, the store stays
-// at its last commit and goes on.
+// at its last commit and goes on. At Config.MaxBytes the operations of the group
+// are tried one by one, and those that free space may use a reserve.
 //
 // A Store belongs to who opened it, who closes it; Close waits for the writer.
 // All methods are safe for concurrent use. Operations of one caller are

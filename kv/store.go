@@ -43,7 +43,7 @@ var (
 type Config struct {
 	// LockTimeout is how long to wait for another process that has the file open; zero means one second.
 	LockTimeout time.Duration
-	// MaxBytes bounds the file; zero means no bound but the disk.
+	// MaxBytes bounds the file; zero means no bound but the disk. Operations that free space may pass it by 32 MiB.
 	MaxBytes int64
 }
 

@@ -18,16 +18,24 @@ const (
 	maxGroupBytes = 32 << 20
 )
 
+// reserve is how far the file may pass Config.MaxBytes to free space: twice the
+// step in which bbolt grows a file.
+const reserve = 32 << 20
+
 // operation is one all-or-nothing change of one namespace.
 type operation struct {
-	namespace string
-	quota     int64 // bytes; 0 means none
-	conditions,
-	writes []change
-	clear    *string // prefix to delete, before writes
-	size     int     // bytes of keys and values
-	affected int     // keys deleted, set by the writer
-	done     chan error
+	namespace  string
+	quota      int64 // bytes; 0 means none
+	conditions []change
+	clear      *string // prefix to delete, before writes
+	writes     []change
+	size       int // bytes of keys and values
+	done       chan error
+
+	// Set by the writer.
+	affected int   // keys deleted
+	grows    bool  // the namespace holds more bytes afterwards
+	refused  error // by a condition or a limit
 }
 
 // change is a key and its value; a nil value means absent.
@@ -82,15 +90,49 @@ func (s *Store) gather(first *operation) []*operation {
 	return group
 }
 
-// commit applies a group in one transaction and answers each operation. An
-// operation that is refused has changed nothing, so the others go on; an error
-// of the store itself undoes the transaction and is everybody's answer.
+// commit applies a group and answers each operation. If the group does not fit
+// the store, its operations are tried one by one, so that those which fit, and
+// those which free space, succeed.
 func (s *Store) commit(group []*operation) {
-	refused := make([]error, len(group))
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		for i, op := range group {
+	err := s.transact(group)
+	for _, op := range group {
+		own := err
+		if errors.Is(err, berrors.ErrMaxSizeReached) {
+			own = s.commitAlone(op)
+		}
+		if own != nil {
+			op.refused = fmt.Errorf("commit to store: %w", own)
+		}
+		if op.refused != nil {
+			op.affected = 0
+		}
+		op.done <- op.refused
+	}
+}
+
+// commitAlone commits one operation in a store that is full. What does not grow
+// the namespace may use the reserve: deleting, too, writes new pages first.
+func (s *Store) commitAlone(op *operation) error {
+	err := s.transact([]*operation{op})
+	if errors.Is(err, berrors.ErrMaxSizeReached) && !op.grows {
+		s.db.MaxSize += reserve // only the writer goroutine uses it after Open
+		err = s.transact([]*operation{op})
+		s.db.MaxSize -= reserve
+	}
+	if errors.Is(err, berrors.ErrMaxSizeReached) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
+
+// transact applies a group in one transaction. An operation that is refused has
+// changed nothing, so the others go on; an error of the store itself undoes the
+// transaction.
+func (s *Store) transact(group []*operation) error {
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		for _, op := range group {
 			plan, err := op.check(tx)
-			if refused[i] = err; err != nil {
+			if op.refused = err; err != nil {
 				continue
 			}
 			if err := plan.apply(tx); err != nil {
@@ -99,17 +141,6 @@ func (s *Store) commit(group []*operation) {
 		}
 		return nil
 	})
-	if errors.Is(err, berrors.ErrMaxSizeReached) {
-		err = fmt.Errorf("%w: %w", ErrFull, err)
-	}
-	for i, op := range group {
-		switch {
-		case err != nil:
-			op.done <- fmt.Errorf("commit to store: %w", err)
-		default:
-			op.done <- refused[i]
-		}
-	}
 }
 
 // plan is an operation that was checked against the state it will change.
@@ -148,7 +179,8 @@ func (op *operation) check(tx *bbolt.Tx) (plan, error) {
 			p.deletes = append(p.deletes, w.key)
 		}
 	}
-	if op.quota > 0 && p.used > op.quota && p.used > before {
+	op.grows = p.used > before
+	if op.quota > 0 && p.used > op.quota && op.grows {
 		return plan{}, fmt.Errorf("%w: %d of %d bytes", ErrQuota, p.used, op.quota)
 	}
 	return p, nil
