@@ -1,5 +1,7 @@
 package gate
 
+import "github.com/astrid-go/astrid/audit"
+
 // Risk says how bad a wrong decision about an action would be. It orders the table and chooses durability.
 type Risk uint8
 
@@ -40,11 +42,11 @@ type Class struct {
 }
 
 // durability is what the class demands of its records.
-func (c Class) durability() Durability {
+func (c Class) durability() audit.Durability {
 	if c.Synced {
-		return Synced
+		return audit.Synced
 	}
-	return Written
+	return audit.Written
 }
 
 // actionApprove is what a capsule needs to put a question of its own; Gate.Approve checks it.

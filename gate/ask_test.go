@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/astrid-go/astrid/approval"
+	"github.com/astrid-go/astrid/audit"
 )
 
 // asking is a world in which writing under ask/ needs a person.
@@ -50,7 +51,7 @@ func TestAPersonDecidesWhenTheGrantSaysAsk(t *testing.T) {
 			if asked.Principal != r.Principal || asked.Capsule != "fs" || asked.Call != "c9" || asked.Resource != r.Resource || asked.ArgsHash == "" {
 				t.Errorf("asked %+v", asked)
 			}
-			if b.Code != tc.code || b.Question != tc.outcome.Question || durability != Synced || len(w.log.records) != 2 || w.log.records[0].Kind != KindAsk {
+			if b.Code != tc.code || b.Question != tc.outcome.Question || durability != audit.Synced || len(w.log.records) != 2 || w.log.records[0].Kind != KindAsk {
 				t.Errorf("recorded %+v after %d records", b, len(w.log.records))
 			}
 			if tc.code == "" {
@@ -104,7 +105,7 @@ func TestApproveAsksInTheCapsulesWordsAndGrantsNothing(t *testing.T) {
 	}
 	outcome, err := w.Approve(t.Context(), r)
 	_, b, durability := w.log.last(t)
-	if err != nil || !outcome.Approved() || b.Action != `run \u{1b}[2J` || b.Decision != "allow" || b.Via != "answer" || durability != Synced {
+	if err != nil || !outcome.Approved() || b.Action != `run \u{1b}[2J` || b.Decision != "allow" || b.Via != "answer" || durability != audit.Synced {
 		t.Errorf("%+v, %v; record %+v", outcome, err, b)
 	}
 	if _, err := w.Check(t.Context(), r); denied(t, err).Code != CodeUnknownAction {

@@ -24,6 +24,8 @@ const (
 	CodeApprovalExhausted Code = "too_many_approvals"
 	CodeApprovalFailed    Code = "approval_failed"
 	CodeNotRecorded       Code = "not_recorded"
+	// CodeBoundary: the resource lies outside the scope that its scheme names, whatever was granted.
+	CodeBoundary Code = "boundary_escape"
 )
 
 // Denied is the error of every refused request.

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/astrid-go/astrid/approval"
+	"github.com/astrid-go/astrid/audit"
 	"github.com/astrid-go/astrid/capability"
 	"github.com/astrid-go/astrid/principal"
 )
@@ -152,7 +153,7 @@ func (g *Gate) askPerson(ctx context.Context, r Request, v verdict, digest argsD
 	v.class.Synced = true
 	body := decisionBody(r, v, digest)
 	body.Decision = decisionAsk
-	if _, err := g.append(ctx, KindAsk, r.Principal, body, Written); err != nil {
+	if _, err := g.append(ctx, KindAsk, r.Principal, body, audit.Written); err != nil {
 		return verdict{class: v.class, code: CodeNotRecorded, rule: "the question cannot be recorded", cause: err}, approval.Outcome{}
 	}
 	outcome, err := g.config.Asker.Ask(ctx, approval.Question{Principal: r.Principal, Capsule: r.Capsule, Call: r.Call,

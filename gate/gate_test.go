@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/astrid-go/astrid/approval"
+	"github.com/astrid-go/astrid/audit"
 	"github.com/astrid-go/astrid/capability"
 	"github.com/astrid-go/astrid/principal"
 )
@@ -17,34 +18,34 @@ import (
 // memLog is a Log in memory whose appends can fail, and which remembers the durability asked for.
 type memLog struct {
 	mu           sync.Mutex
-	records      []Record
-	durabilities []Durability
+	records      []audit.Record
+	durabilities []audit.Durability
 	fail         error
 }
 
-func (l *memLog) Append(ctx context.Context, e Entry, d Durability) (Ref, error) {
+func (l *memLog) Append(ctx context.Context, e audit.Entry, d audit.Durability) (audit.Ref, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := errors.Join(l.fail, ctx.Err()); err != nil {
-		return Ref{}, err
+		return audit.Ref{}, err
 	}
-	ref := Ref{Seq: uint64(len(l.records)), Hash: [32]byte{byte(len(l.records)), 7}}
-	l.records = append(l.records, Record{Ref: ref, Entry: e})
+	ref := audit.Ref{Seq: uint64(len(l.records)), Hash: [32]byte{byte(len(l.records)), 7}}
+	l.records = append(l.records, audit.Record{Ref: ref, Entry: e})
 	l.durabilities = append(l.durabilities, d)
 	return ref, nil
 }
 
-func (l *memLog) Get(seq uint64) (Record, error) {
+func (l *memLog) Get(seq uint64) (audit.Record, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if seq >= uint64(len(l.records)) {
-		return Record{}, errors.New("no such record")
+		return audit.Record{}, errors.New("no such record")
 	}
 	return l.records[seq], nil
 }
 
 // last decodes the newest record.
-func (l *memLog) last(t *testing.T) (Record, body, Durability) {
+func (l *memLog) last(t *testing.T) (audit.Record, body, audit.Durability) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -261,7 +262,7 @@ func TestManagementNeedsACapability(t *testing.T) {
 			}
 			_, err := w.Check(t.Context(), r)
 			_, b, durability := w.log.last(t)
-			if b.Code != tc.code || durability != Synced {
+			if b.Code != tc.code || durability != audit.Synced {
 				t.Errorf("recorded %+v with durability %v", b, durability)
 			}
 			if tc.code == "" && err != nil || tc.code != "" && denied(t, err).Code != tc.code {

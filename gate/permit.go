@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/astrid-go/astrid/audit"
 	"github.com/astrid-go/astrid/principal"
 )
 
@@ -33,7 +34,7 @@ type Permit struct {
 // pendingOutcome is what Done needs for a class that demands an outcome record.
 type pendingOutcome struct {
 	body       body
-	durability Durability
+	durability audit.Durability
 	done       atomic.Bool
 }
 
@@ -44,7 +45,7 @@ type Detail struct {
 }
 
 // permit makes the permit for a recorded decision.
-func (g *Gate) permit(r Request, class Class, b body, intent Ref) Permit {
+func (g *Gate) permit(r Request, class Class, b body, intent audit.Ref) Permit {
 	p := Permit{gate: g, principal: r.Principal, action: r.Action, resource: r.Resource}
 	if !class.Outcome {
 		return p

@@ -10,6 +10,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"github.com/astrid-go/astrid/approval"
+	"github.com/astrid-go/astrid/audit"
 	"github.com/astrid-go/astrid/principal"
 )
 
@@ -123,7 +124,7 @@ func (g *Gate) conclude(ctx context.Context, r Request, v verdict, b body) (Perm
 	denied := &Denied{Code: v.code, Action: b.Action, Resource: b.Resource, Rule: b.Rule, Unlock: b.Unlock,
 		Question: b.Question, cause: v.cause}
 	if err == nil {
-		denied.ID = denialID(ref)
+		denied.ID = DenialID(ref)
 		return Permit{}, denied
 	}
 	if b.Decision == decisionAllow {
@@ -135,17 +136,17 @@ func (g *Gate) conclude(ctx context.Context, r Request, v verdict, b body) (Perm
 
 // append writes one record. The write is not given up when the caller's context ends: a decision that was made is
 // recorded, and the log bounds how long that takes.
-func (g *Gate) append(ctx context.Context, kind string, of principal.ID, b body, durability Durability) (Ref, error) {
+func (g *Gate) append(ctx context.Context, kind string, of principal.ID, b body, durability audit.Durability) (audit.Ref, error) {
 	encoded, err := json.Marshal(b)
 	if err != nil {
-		return Ref{}, fmt.Errorf("encode %s record: %w", kind, err)
+		return audit.Ref{}, fmt.Errorf("encode %s record: %w", kind, err)
 	}
-	entry := Entry{Time: g.config.Now(), Principal: of.String(), Kind: kind, Body: encoded}
+	entry := audit.Entry{Time: g.config.Now(), Principal: of.String(), Kind: kind, Body: encoded}
 	return g.config.Log.Append(context.WithoutCancel(ctx), entry, durability)
 }
 
-// denialID names a record: its place, and the beginning of its hash, so that an id from another log is not mistaken.
-func denialID(ref Ref) string {
+// DenialID names a record: its place, and the beginning of its hash, so that an id from another log is not mistaken.
+func DenialID(ref audit.Ref) string {
 	return strconv.FormatUint(ref.Seq, 10) + "-" + hex.EncodeToString(ref.Hash[:denialHashBytes])
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/astrid-go/astrid/audit"
 	"github.com/astrid-go/astrid/capability"
 	"github.com/astrid-go/astrid/principal"
 )
@@ -19,13 +20,13 @@ func TestOutcomesAreRecordedOnceForTheClassesThatDemandThem(t *testing.T) {
 		effect                 error
 		records                int
 		result                 string
-		durability             Durability
+		durability             audit.Durability
 	}{
-		{"a read has no outcome", "fs.read", "cwd://a", nil, 1, "", Written},
-		{"a write has one", "fs.write", "cwd://src/a", nil, 2, "ok", Written},
-		{"a failed write says so and no more", "fs.write", "cwd://src/a", errors.New("secret in an error"), 2, "failed", Written},
-		{"a cancelled one too", "fs.write", "cwd://src/a", context.Canceled, 2, "canceled", Written},
-		{"a high risk is synced", "process.spawn", "exec://git", nil, 2, "ok", Synced},
+		{"a read has no outcome", "fs.read", "cwd://a", nil, 1, "", audit.Written},
+		{"a write has one", "fs.write", "cwd://src/a", nil, 2, "ok", audit.Written},
+		{"a failed write says so and no more", "fs.write", "cwd://src/a", errors.New("secret in an error"), 2, "failed", audit.Written},
+		{"a cancelled one too", "fs.write", "cwd://src/a", context.Canceled, 2, "canceled", audit.Written},
+		{"a high risk is synced", "process.spawn", "exec://git", nil, 2, "ok", audit.Synced},
 	} {
 		t.Run(tc.rule, func(t *testing.T) {
 			w, who := populated(t)
@@ -143,11 +144,11 @@ func TestWhoHasNoRightsIsToldNothingOfItsOwn(t *testing.T) {
 
 func TestOnlyDecisionsAreExplained(t *testing.T) {
 	w, who := populated(t)
-	ref, err := w.log.Append(t.Context(), Entry{Principal: "root", Kind: "other", Body: []byte("{}")}, Written)
+	ref, err := w.log.Append(t.Context(), audit.Entry{Principal: "root", Kind: "other", Body: []byte("{}")}, audit.Written)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Explain(who("root"), denialID(ref)); !errors.Is(err, ErrNotFound) {
+	if _, err := w.Explain(who("root"), DenialID(ref)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
