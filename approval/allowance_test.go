@@ -89,9 +89,7 @@ func TestOnceCoversThatCallOnly(t *testing.T) {
 		}
 		w.person.answer = nil
 		w.restart(t)
-		if o, err := w.Ask(t.Context(), question(t)); err != nil || !o.Approved() {
-			t.Errorf("the same call does not find its answer: %+v, %v", o, err)
-		}
+		w.unanswered(t, question(t)) // the approval is used up, after a restart too
 		changed := question(t)
 		changed.ArgsHash = "other"
 		w.unanswered(t, changed)

@@ -69,6 +69,8 @@ type Item struct {
 	// Answer and AnsweredAt are set when State is Answered.
 	Answer     Answer    `json:"answer,omitzero"`
 	AnsweredAt time.Time `json:"answered_at,omitzero"`
+	// Spent says that the call an approval is for has used it.
+	Spent bool `json:"spent,omitempty"`
 }
 
 // Scope is how long an allowance holds.

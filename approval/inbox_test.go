@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -238,23 +239,67 @@ func TestWhatIsNotStoredIsNotActedOn(t *testing.T) {
 	})
 }
 
-func TestManyWaitersGetTheOneAnswer(t *testing.T) {
+func TestManyWaitersGetTheOneNo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{})
 		q := question(t)
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				if o, err := w.Ask(t.Context(), q); err != nil || !o.Approved() {
+				if o, err := w.Ask(t.Context(), q); err != nil || o.Decision != Deny {
 					t.Errorf("%+v, %v", o, err)
 				}
 			})
 		}
 		synctest.Wait()
-		if _, err := w.Answer(t.Context(), q.Principal, q.id(), Answer{Decision: Approve}); err != nil {
+		if _, err := w.Answer(t.Context(), q.Principal, q.id(), Answer{Decision: Deny}); err != nil {
 			t.Error(err)
 		}
 		wg.Wait()
+	})
+}
+
+func TestOneApprovalLetsOneOfManyWaitersPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		q := question(t)
+		var passed atomic.Int32
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if o, err := w.Ask(t.Context(), q); err == nil && o.Approved() {
+					passed.Add(1)
+				}
+			})
+		}
+		for round := int32(1); round <= 4; round++ {
+			synctest.Wait()
+			if _, err := w.Answer(t.Context(), q.Principal, q.id(), Answer{Decision: Approve}); err != nil {
+				t.Fatalf("round %d: the others were not asked again: %v", round, err)
+			}
+			synctest.Wait()
+			if passed.Load() != round {
+				t.Fatalf("round %d: %d passed", round, passed.Load())
+			}
+		}
+		wg.Wait()
+	})
+}
+
+func TestALateApprovalIsFoundOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Config{})
+		q := question(t)
+		qid := w.unanswered(t, q)
+		if _, err := w.Answer(t.Context(), q.Principal, qid, Answer{Decision: Approve}); err != nil {
+			t.Fatal(err)
+		}
+		w.restart(t)
+		if o, err := w.Ask(t.Context(), q); err != nil || !o.Approved() {
+			t.Errorf("the same call does not find its answer: %+v, %v", o, err)
+		}
+		w.restart(t)
+		w.unanswered(t, q)
 	})
 }
 

@@ -22,8 +22,8 @@ type shelf struct {
 	session    uint64
 }
 
-// entry is a question and its waiters. Once settled is closed, item does not change any more; a question that is
-// asked anew gets a new entry.
+// entry is a question and its waiters. Once settled is closed, item changes only from unspent to spent; a question that
+// is asked anew gets a new entry. item belongs to who has the shelf's turn.
 type entry struct {
 	item     Item
 	question Question // the part of item that never changes, readable without the turn
