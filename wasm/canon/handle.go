@@ -145,19 +145,20 @@ func (in *Instance) ResourceDrop(ctx context.Context, rt *ResourceType, i uint32
 		in.scopes[h.scope]--
 		return
 	}
-	h.res.destroy(ctx)
+	h.res.destroy(ctx, in)
 }
 
-func (r *Resource) destroy(ctx context.Context) {
-	if r.Type.Destroy == nil {
-		return
+// destroy runs the destructor. The defining instance may drop its own handles
+// while it runs; to be entered from elsewhere it must be idle.
+func (r *Resource) destroy(ctx context.Context, from *Instance) {
+	if impl := r.Type.Impl; impl != nil && impl != from {
+		trapIf(impl.inside, "cannot enter component instance")
+		impl.inside = true
+		defer func() { impl.inside = false }()
 	}
-	if impl := r.Type.Impl; impl != nil && impl.inside {
-		// The defining instance may drop its own handles while it runs; to be
-		// entered from elsewhere it must be idle.
-		trapIf(FromContext(ctx) == nil || FromContext(ctx).inst != impl, "cannot enter component instance")
+	if r.Type.Destroy != nil {
+		r.Type.Destroy(ctx, r)
 	}
-	r.Type.Destroy(ctx, r)
 }
 
 // Close drops all handles that the guest owns: for the end of an instance.
