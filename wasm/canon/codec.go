@@ -86,7 +86,7 @@ type octets struct{}
 func (octets) get(cx *Context, ptr, n uint32, p pointer) {
 	b := cx.view(ptr, uint64(n), 1)
 	cx.charge(uint64(n))
-	*at[[]byte](p) = append(make([]byte, 0, len(b)), b...)
+	*at[[]byte](p) = append([]byte{}, b...)
 }
 func (c octets) load(cx *Context, b []byte, p pointer) {
 	c.get(cx, uint32(get(b, 4)), uint32(get(b[4:], 4)), p)

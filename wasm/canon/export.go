@@ -62,8 +62,6 @@ func (e export) run(ctx context.Context, callee Callee, r pointer, args []pointe
 	}
 	defer cx.recoverTrap(p.name, &err)
 	in := cx.enter()
-	mark := len(in.lent)
-	defer func() { in.lent = in.lent[:min(mark, len(in.lent))] }()
 	if FromContext(ctx) != cx {
 		ctx = WithContext(ctx, cx)
 	}

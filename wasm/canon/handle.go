@@ -99,6 +99,9 @@ func (in *Instance) liftBorrow(i uint32, rt *ResourceType) *Resource {
 
 // endLends returns what was lent since there were mark loans.
 func (in *Instance) endLends(mark int) {
+	if len(in.lent) == mark {
+		return
+	}
 	for _, i := range in.lent[mark:] {
 		in.table.entries[i].lends--
 	}

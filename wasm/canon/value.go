@@ -62,7 +62,7 @@ func (cx *Context) loadList(elem *Type, ptr, n uint32) Value {
 	b := cx.view(ptr, size, elem.align)
 	cx.charge(size)
 	if elem.kind == U8 {
-		return Value{Ref: append(make([]byte, 0, len(b)), b...)}
+		return Value{Ref: append([]byte{}, b...)}
 	}
 	vs := make([]Value, n)
 	for i := range vs {
