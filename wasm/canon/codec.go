@@ -14,7 +14,7 @@ type codec interface {
 	lower(ctx context.Context, cx *Context, p pointer, flat []uint64)
 }
 
-// number is an integer of n bytes: char, too, if check is set.
+// number is any scalar: bool, integer, float or char.
 type number struct {
 	wire *Type
 	size uint32 // of the Go value
@@ -54,6 +54,7 @@ func (c number) lower(_ context.Context, _ *Context, p pointer, flat []uint64) {
 	flat[0] = core(c.wire, c.bits(p))
 }
 
+// text is string.
 type text struct{}
 
 func (text) load(cx *Context, b []byte, p pointer) {

@@ -46,7 +46,8 @@
 //
 // Limits: lists, strings and types are at most MaxBytes; a call lifts at most
 // as many bytes of lists and strings as its memory has, and a megabyte, since
-// lists that overlap would describe values without bound; a guest has at most
+// lists that overlap would describe values without bound (a Value is 24 bytes, so
+// a list of smaller elements than that grows in Go; list<u8> does not); a guest has at most
 // 2^20 handles, where the specification has 2^28-1.
 //
 // Not here: streams, futures, async functions, error contexts, maps, lists of

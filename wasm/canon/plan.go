@@ -17,14 +17,14 @@ type plan struct {
 	size          uint64 // of spilled parameters
 	align         uint32
 	answer        codec // nil if there is none
-	toGuest       bool  // a host function: parameters are lifted, the result lowered
+	isHost        bool  // a host function: parameters are lifted, the result lowered
 	resultFlatLen int
 }
 
-// newPlan derives the types of a function and makes its codecs. toGuest is true
+// newPlan derives the types of a function and makes its codecs. host is true
 // for host functions.
 func newPlan(name string, host bool, result reflect.Type, params ...reflect.Type) (*plan, error) {
-	p := &plan{name: name, params: params, result: result, toGuest: host}
+	p := &plan{name: name, params: params, result: result, isHost: host}
 	for i, t := range params {
 		w, err := payload(t)
 		if err != nil {
@@ -59,7 +59,7 @@ func (p *plan) use(wire FuncType) error {
 	}
 	in, out := toHost, toGuest
 	p.wire, p.flat = wire, wire.FlattenLower()
-	if !p.toGuest {
+	if !p.isHost {
 		in, out = out, in
 		p.flat = wire.FlattenLift()
 	}
