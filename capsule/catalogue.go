@@ -85,6 +85,12 @@ func (c *Catalogue) Lookup(name string) (CatalogueTool, bool) {
 	return c.tools[i], true
 }
 
+// Has reports whether there is a tool of that name.
+func (c *Catalogue) Has(name string) bool {
+	_, ok := c.Lookup(name)
+	return ok
+}
+
 // JSON is {"generation":…,"tools":[…]}: the same bytes for the same tools,
 // whatever the order of the manifests.
 func (c *Catalogue) JSON() ([]byte, error) {
@@ -105,7 +111,7 @@ func (c *Catalogue) JSON() ([]byte, error) {
 // ValidateArgs checks the arguments of a call. The error wraps ErrNoTool or is an
 // *ArgumentsError with all violations.
 func (c *Catalogue) ValidateArgs(tool string, arguments []byte) error {
-	if _, ok := c.Lookup(tool); !ok {
+	if !c.Has(tool) {
 		return fmt.Errorf("%w: %s", ErrNoTool, clip(tool))
 	}
 	if wrong := c.schemas[tool].validate(arguments); len(wrong) > 0 {

@@ -2,6 +2,7 @@ package capsule
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/Masterminds/semver/v3"
 )
@@ -27,7 +28,12 @@ type Manifest struct {
 	Env                []EnvVar
 
 	notices []Notice
+	files   []string
 }
+
+// Files returns the slash-separated paths of the files that the manifest names,
+// sorted: what belongs to the capsule beside the manifest.
+func (m *Manifest) Files() []string { return slices.Clone(m.files) }
 
 // Name returns the name of the package, which identifies the capsule.
 func (m *Manifest) Name() string { return m.Package.Name }
@@ -164,7 +170,7 @@ type EnvVar struct {
 // Handlers returns every action that is called for events: the interceptors and
 // the subscriptions with a handler.
 func (m *Manifest) Handlers() []Interceptor {
-	all := append([]Interceptor(nil), m.Interceptors...)
+	all := slices.Clone(m.Interceptors)
 	for _, t := range m.Subscribe {
 		if t.Handler != "" {
 			all = append(all, Interceptor{
@@ -186,4 +192,4 @@ type Notice struct {
 
 // Unsupported returns what the manifest asks for and this version does not do.
 // Loading tells the operator; a fatal notice fails the capsule.
-func (m *Manifest) Unsupported() []Notice { return append([]Notice(nil), m.notices...) }
+func (m *Manifest) Unsupported() []Notice { return slices.Clone(m.notices) }

@@ -24,6 +24,8 @@ func (p *parser) crossChecks() {
 	if m.Capabilities.Uplink > 0 && len(m.Imports) > 0 {
 		p.problems.add(place{line: m.Imports[0].Line, column: 1}, "imports: a capsule with uplink = true may not import; uplinks are loaded first")
 	}
+	slices.Sort(m.files)
+	m.files = slices.Compact(m.files)
 	p.noticeCapabilities(&m.Capabilities)
 	slices.SortStableFunc(m.notices, func(a, b Notice) int { return cmp.Compare(a.Line, b.Line) })
 }

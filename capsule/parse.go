@@ -271,7 +271,9 @@ func (p *parser) file(t *table, key string, name text) string {
 	clean := path.Clean(strings.TrimPrefix(name.s, "./"))
 	if !fs.ValidPath(clean) || clean == "." || strings.ContainsAny(name.s, "\\\x00") {
 		p.problems.add(name.at, "%s: %q does not name a file inside the capsule", t.path(key), clip(name.s))
+		return ""
 	}
+	p.manifest.files = append(p.manifest.files, clean)
 	return clean
 }
 

@@ -57,10 +57,12 @@ func (p *parser) inputSchema(s *table, tool *Tool) {
 }
 
 func (p *parser) schemaFile(s *table, name text) []byte {
-	before := len(p.problems.list)
 	file := p.file(s, "input_schema", name)
 	switch {
-	case len(p.problems.list) > before || file == "":
+	case name.s == "":
+		p.problems.add(name.at, "%s is empty", s.path("input_schema"))
+		return nil
+	case file == "":
 		return nil
 	case !strings.HasSuffix(file, ".json"):
 		p.problems.add(name.at, "%s: %q does not end in .json", s.path("input_schema"), clip(file))
