@@ -16,7 +16,12 @@ import (
 
 // ErrClosed is wrapped by what a Client returns after Close or after its
 // connection was lost. It is net.ErrClosed too.
-var ErrClosed = fmt.Errorf("connection to the daemon closed: %w", net.ErrClosed)
+var ErrClosed error = closedError{}
+
+type closedError struct{}
+
+func (closedError) Error() string        { return "the connection to the daemon is closed" }
+func (closedError) Is(target error) bool { return target == net.ErrClosed }
 
 // writeTimeout is how long the daemon may take to accept a frame; a kernel
 // buffer that is full for longer means that it hangs.

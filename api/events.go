@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -125,11 +127,15 @@ func (c *Client) read() {
 	}
 }
 
+// lose ends everything that waits, with the reason that the connection ended for.
 func (c *Client) lose(err error) {
-	closeErr := c.conn.Close()
+	c.conn.Close() // it may be closed already, and nothing is left to be written
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lost = fmt.Errorf("%w: %w", ErrClosed, errors.Join(err, closeErr))
+	c.lost = ErrClosed
+	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+		c.lost = fmt.Errorf("%w: %w", ErrClosed, err)
+	}
 	close(c.done)
 }
 
