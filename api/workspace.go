@@ -17,6 +17,12 @@ const (
 	MethodExplain         = "Explain"         // ExplainQuery → Explanation
 )
 
+// InstalledCapsule is what InstallCapsule answers.
+type InstalledCapsule struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
 // ToolList is the catalogue of tools that the caller may call.
 type ToolList struct {
 	// Generation grows with each change of the catalogue.

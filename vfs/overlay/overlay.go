@@ -1,0 +1,154 @@
+// Package overlay puts a copy-on-write layer over a workspace, so that what an
+// agent writes can be reviewed, committed or rolled back.
+//
+// The model:
+//
+//   - the lower is the real workspace and is only read, but for a commit; the
+//     upper is a directory of ours that belongs to one principal and workspace;
+//   - upper/data holds changed files under their own names; upper/index says what
+//     is deleted (whiteouts) and what each changed path looked like in the lower
+//     when it was first changed (its base); no name of a guest can forge either,
+//     because guests only name what is in data;
+//   - a path is looked up in the upper, then, unless it or a directory above it
+//     is whited out, in the lower; links are resolved here, over both layers, and
+//     never lead out;
+//   - [Overlay.Changes] compares both layers; [Overlay.Commit] applies changes to
+//     the lower, all or nothing; [Overlay.Rollback] drops them.
+//
+// Durability: an operation that returned survives the end of the process. The
+// index is appended to before data changes: a crash between the two leaves the
+// old file, a crash after both the new one. A commit has two files: "staging"
+// names the temporary files it makes in the lower, and is renamed to "journal"
+// when all of them are on disk. That rename is the commit point: a crash before
+// it leaves the lower as it was, a crash after it is finished by the next Open,
+// with the same code.
+//
+// Ownership and locking: an Overlay owns its upper directory, alone. mu makes
+// each operation one step; it is held over the operation's I/O and is the only
+// lock. Opening reads the index and the upper, never the lower.
+//
+// Not promised: detection of renames (they show as a deletion and an addition),
+// hard links (they become separate files), and that a program which writes the
+// workspace while a commit is applied is not interleaved with it: what changed
+// before the commit began is found, and refused as a conflict.
+//
+// To test code that uses an overlay, open one on two t.TempDir directories.
+package overlay
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/astrid-go/astrid/internal/durable"
+	"github.com/astrid-go/astrid/vfs"
+)
+
+// Config says what to open. All fields are required.
+type Config struct {
+	// Lower is the workspace; the overlay does not close it.
+	Lower *vfs.Host
+	// UpperDir is the overlay's own directory, made with mode 0700.
+	UpperDir string
+	// MaxBytes bounds the content of the upper.
+	MaxBytes int64
+}
+
+// Overlay is a principal's view of a workspace. It is safe for concurrent use.
+type Overlay struct {
+	lower *vfs.Host
+	upper *vfs.Host // upper/data
+	dir   *durable.Dir
+	limit int64
+
+	mu     sync.RWMutex // guards what follows, and makes an operation one step
+	index  *index
+	used   int64 // bytes in upper/data
+	closed bool
+}
+
+var _ vfs.FS = (*Overlay)(nil)
+
+// Open opens an overlay and finishes or undoes the commit that a crash left.
+func Open(cfg Config) (*Overlay, error) {
+	data := filepath.Join(cfg.UpperDir, "data")
+	if err := os.MkdirAll(data, durable.PrivateDir); err != nil {
+		return nil, fmt.Errorf("make the upper directory: %w", err)
+	}
+	o := &Overlay{lower: cfg.Lower, limit: cfg.MaxBytes}
+	if err := o.open(cfg.UpperDir, data); err != nil {
+		return nil, errors.Join(fmt.Errorf("open overlay %s: %w", cfg.UpperDir, err), o.Close())
+	}
+	return o, nil
+}
+
+func (o *Overlay) open(dir, data string) (err error) {
+	if o.dir, err = durable.OpenDir(dir); err != nil {
+		return err
+	}
+	if o.upper, err = vfs.OpenHost(data); err != nil {
+		return err
+	}
+	if o.index, err = openIndex(o.dir); err != nil {
+		return err
+	}
+	if err := o.recover(); err != nil {
+		return err
+	}
+	return o.measure()
+}
+
+// measure counts what the upper holds and removes unfinished files.
+func (o *Overlay) measure() error {
+	o.used = 0
+	root := o.upper.Root()
+	return fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if vfs.IsTemp(d.Name()) {
+			return root.Remove(p)
+		}
+		i, err := d.Info()
+		if err == nil && i.Mode().IsRegular() {
+			o.used += i.Size()
+		}
+		return err
+	})
+}
+
+// Close gives the upper up; it is kept on disk. It is safe twice.
+func (o *Overlay) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return nil
+	}
+	o.closed = true
+	var errs []error
+	if o.index != nil {
+		errs = append(errs, o.index.close())
+	}
+	if o.upper != nil {
+		errs = append(errs, o.upper.Close())
+	}
+	if o.dir != nil {
+		errs = append(errs, o.dir.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Overlay) check(op string, n vfs.Name) error {
+	if o.closed {
+		return &vfs.PathError{Op: op, Name: n.String(), Code: vfs.CodeClosed, Err: fs.ErrClosed}
+	}
+	return nil
+}
+
+// fail makes an error of this package.
+func fail(op string, n vfs.Name, code vfs.Code, why string) error {
+	return &vfs.PathError{Op: op, Name: n.String(), Code: code, Err: errors.New(why)}
+}

@@ -1,0 +1,332 @@
+package overlay
+
+import (
+	"io/fs"
+
+	"github.com/astrid-go/astrid/vfs"
+)
+
+// change begins a changing operation: it takes the lock, which release gives
+// back, and resolves the name.
+func (o *Overlay) change(op string, n vfs.Name, last bool) (at vfs.Name, release func(), err error) {
+	o.mu.Lock()
+	if err := o.check(op, n); err != nil {
+		return n, o.mu.Unlock, err
+	}
+	at, err = o.resolve(op, n, last)
+	return at, o.mu.Unlock, err
+}
+
+// WriteFile implements vfs.FS. A new file has mode 0644, a replaced one keeps
+// its own.
+func (o *Overlay) WriteFile(n vfs.Name, data []byte) error {
+	at, release, err := o.change("write", n, true)
+	defer release()
+	if err != nil {
+		return err
+	}
+	return o.write(at, data, 0o644)
+}
+
+// Append implements vfs.FS.
+func (o *Overlay) Append(n vfs.Name, data []byte) error {
+	at, release, err := o.change("append", n, true)
+	defer release()
+	if err != nil {
+		return err
+	}
+	old, err := o.content(at)
+	if err != nil && vfs.CodeOf(err) != vfs.CodeNotFound {
+		return err
+	}
+	return o.write(at, append(old, data...), 0o644)
+}
+
+// write puts a whole file into the upper. Its order is that of the package
+// comment: base, then data.
+func (o *Overlay) write(at vfs.Name, data []byte, mode fs.FileMode) error {
+	old, inUpper, err := o.layer(at)
+	switch {
+	case err == nil && old.IsDir():
+		return fail("write", at, vfs.CodeIsDirectory, "it is a directory")
+	case err == nil && !old.Mode.IsRegular():
+		return fail("write", at, vfs.CodeAccess, "it is neither a file nor a directory")
+	case err == nil:
+		mode = old.Mode.Perm()
+	case vfs.CodeOf(err) != vfs.CodeNotFound:
+		return err
+	}
+	held := int64(0)
+	if inUpper {
+		held = old.Size
+	}
+	if o.used-held+int64(len(data)) > o.limit {
+		return fail("write", at, vfs.CodeQuota, "the storage quota of the principal is used up")
+	}
+	if err := o.parents("write", at); err != nil {
+		return err
+	}
+	if err := o.remember(at); err != nil {
+		return err
+	}
+	if err := o.upper.Replace(at, data, mode); err != nil {
+		return err
+	}
+	o.used += int64(len(data)) - held
+	return nil
+}
+
+// parents makes the directory of a path in the upper; it must exist in the
+// merged view.
+func (o *Overlay) parents(op string, at vfs.Name) error {
+	dir := at.Dir()
+	i, _, err := o.layer(dir)
+	if err != nil {
+		return err
+	}
+	if !i.IsDir() {
+		return fail(op, at, vfs.CodeNotDirectory, "what is above it is no directory")
+	}
+	return o.upper.MkdirAll(dir)
+}
+
+// remember records what the lower has at a path, once for each change.
+func (o *Overlay) remember(at vfs.Name) error {
+	p := at.String()
+	if _, known := o.index.base[p]; known {
+		return nil
+	}
+	id, err := identity(o.lower, at)
+	if err != nil {
+		return err
+	}
+	return o.index.add(entry{Path: p, Base: id})
+}
+
+// Mkdir implements vfs.FS.
+func (o *Overlay) Mkdir(n vfs.Name) error {
+	at, release, err := o.change("make directory", n, true)
+	defer release()
+	if err != nil {
+		return err
+	}
+	if _, _, err := o.layer(at); err == nil {
+		return fail("make directory", n, vfs.CodeExists, "it exists")
+	}
+	if err := o.parents("make directory", at); err != nil {
+		return err
+	}
+	if err := o.remember(at); err != nil {
+		return err
+	}
+	return o.upper.Mkdir(at)
+}
+
+// MkdirAll implements vfs.FS.
+func (o *Overlay) MkdirAll(n vfs.Name) error {
+	at, release, err := o.change("make directory", n, true)
+	defer release()
+	if err != nil {
+		return err
+	}
+	for dir := vfs.Root(); ; {
+		i, _, err := o.layer(dir)
+		switch {
+		case err == nil && !i.IsDir():
+			return fail("make directory", n, vfs.CodeNotDirectory, "a file is in the way")
+		case err != nil && vfs.CodeOf(err) != vfs.CodeNotFound:
+			return err
+		case err != nil:
+			if err := o.remember(dir); err != nil {
+				return err
+			}
+			if err := o.upper.MkdirAll(dir); err != nil {
+				return err
+			}
+		}
+		if dir == at {
+			return nil
+		}
+		dir = dir.Join(at.Parts()[len(dir.Parts())])
+	}
+}
+
+// Remove implements vfs.FS.
+func (o *Overlay) Remove(n vfs.Name) error {
+	at, release, err := o.change("remove", n, false)
+	defer release()
+	if err != nil {
+		return err
+	}
+	i, _, err := o.layer(at)
+	if err != nil {
+		return err
+	}
+	if i.IsDir() {
+		names, err := o.list(at)
+		if err != nil {
+			return err
+		}
+		if len(names) > 0 {
+			return fail("remove", n, vfs.CodeNotEmpty, "the directory is not empty")
+		}
+	}
+	_, err = o.remove(at)
+	return err
+}
+
+// RemoveAll implements vfs.FS.
+func (o *Overlay) RemoveAll(n vfs.Name) (int, error) {
+	at, release, err := o.change("remove", n, false)
+	defer release()
+	if err != nil {
+		return 0, err
+	}
+	return o.remove(at)
+}
+
+// remove hides a path and what is below it. The whiteout is the commit point: it
+// is written, with the bases of everything it hides, before data goes.
+func (o *Overlay) remove(at vfs.Name) (int, error) {
+	if at.IsRoot() {
+		return 0, fail("remove", at, vfs.CodeAccess, "the root itself stays")
+	}
+	count := 0
+	var lines []entry
+	if err := o.walk(at, func(n vfs.Name, _ vfs.Info, inUpper bool) error {
+		count++
+		if _, known := o.index.base[n.String()]; known {
+			return nil
+		}
+		id, err := identity(o.lower, n)
+		lines = append(lines, entry{Path: n.String(), Base: id})
+		return err
+	}); err != nil {
+		return 0, err
+	}
+	if _, err := o.lower.Lstat(at); err == nil {
+		lines = append(lines, white(at.String(), true))
+	}
+	if err := o.index.add(lines...); err != nil {
+		return 0, err
+	}
+	return count, o.drop(at)
+}
+
+// drop removes a path from the upper, with what is below it.
+func (o *Overlay) drop(at vfs.Name) error {
+	freed := int64(0)
+	i, err := o.upper.Lstat(at)
+	if vfs.CodeOf(err) == vfs.CodeNotFound || vfs.CodeOf(err) == vfs.CodeNotDirectory {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if i.IsDir() {
+		names, err := o.upper.ReadDir(at)
+		if err != nil {
+			return err
+		}
+		for _, e := range names {
+			if err := o.drop(at.Join(e)); err != nil {
+				return err
+			}
+		}
+	} else if i.Mode.IsRegular() {
+		freed = i.Size
+	}
+	if err := o.upper.Remove(at); err != nil {
+		return err
+	}
+	o.used -= freed
+	return nil
+}
+
+// walk visits a path of the merged view and all below it, parents first.
+func (o *Overlay) walk(at vfs.Name, visit func(vfs.Name, vfs.Info, bool) error) error {
+	i, inUpper, err := o.layer(at)
+	if err != nil {
+		return err
+	}
+	if err := visit(at, i, inUpper); err != nil || !i.IsDir() {
+		return err
+	}
+	names, err := o.list(at)
+	if err != nil {
+		return err
+	}
+	for _, e := range names {
+		if err := o.walk(at.Join(e), visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rename implements vfs.FS. What is moved is copied and then removed: a crash
+// in between leaves both.
+func (o *Overlay) Rename(from, to vfs.Name) error {
+	source, release, err := o.change("move", from, false)
+	defer release()
+	if err != nil {
+		return err
+	}
+	dest, err := o.resolve("move", to, false)
+	if err != nil {
+		return err
+	}
+	if source == dest {
+		return nil
+	}
+	if source.IsRoot() || dest.IsRoot() || dest.Under(source) {
+		return fail("move", from, vfs.CodeInvalid, "a directory cannot move into itself")
+	}
+	i, _, err := o.layer(source)
+	if err != nil {
+		return err
+	}
+	if old, _, err := o.layer(dest); err == nil && (old.IsDir() || i.IsDir()) {
+		return fail("move", to, vfs.CodeExists, "a directory is moved, or is in the way")
+	}
+	if err := o.copy(source, dest); err != nil {
+		return err
+	}
+	_, err = o.remove(source)
+	return err
+}
+
+// copy makes a tree anew at dest, in the upper.
+func (o *Overlay) copy(source, dest vfs.Name) error {
+	return o.walk(source, func(n vfs.Name, i vfs.Info, inUpper bool) error {
+		to := dest
+		for _, part := range n.Parts()[len(source.Parts()):] {
+			to = to.Join(part)
+		}
+		if err := o.parents("move", to); err != nil {
+			return err
+		}
+		if err := o.remember(to); err != nil {
+			return err
+		}
+		switch {
+		case i.IsDir():
+			return o.upper.Mkdir(to)
+		case i.IsLink():
+			target, err := o.target(n, inUpper)
+			if err != nil {
+				return err
+			}
+			return o.upper.Link(to, target)
+		}
+		data, err := o.content(n)
+		if err != nil {
+			return err
+		}
+		if o.used+int64(len(data)) > o.limit {
+			return fail("move", to, vfs.CodeQuota, "the storage quota of the principal is used up")
+		}
+		o.used += int64(len(data))
+		return o.upper.Replace(to, data, i.Mode.Perm())
+	})
+}
