@@ -217,6 +217,9 @@ func callKey(id string) string { return "call " + id }
 
 // ask publishes and waits for the message that is delivered under key.
 func (c *Client) ask(ctx context.Context, key, topic string, p Payload) (Message, error) {
+	if !validTopic(topic) {
+		return Message{}, errorf(CodeUsage, "%q is not a valid topic", clip(topic))
+	}
 	answer := make(chan Message, 1)
 	c.mu.Lock()
 	if c.lost != nil {

@@ -153,3 +153,23 @@ func ToolOfResultTopic(topic string) (string, bool) {
 	}
 	return ToolOfTopic(call)
 }
+
+const (
+	// maxTopicBytes and maxTopicSegments are the server's limits.
+	maxTopicBytes    = 256
+	maxTopicSegments = 8
+)
+
+// validTopic reports whether a server will read the topic at all; one that it does
+// not cannot be answered where the answer is awaited.
+func validTopic(topic string) bool {
+	segments := strings.Split(topic, ".")
+	for _, s := range segments {
+		if s == "" || strings.ContainsFunc(s, func(r rune) bool {
+			return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-')
+		}) {
+			return false
+		}
+	}
+	return len(topic) <= maxTopicBytes && len(segments) <= maxTopicSegments
+}

@@ -28,6 +28,8 @@ type Status struct {
 
 	// What follows is this kernel's own.
 
+	// Ready says that the capsules that were found are loaded, or failed.
+	Ready     bool   `json:"ready"`
 	Home      string `json:"home,omitempty"`
 	Workspace string `json:"workspace,omitempty"`
 	// AuditKey verifies the audit log: "ed25519:" and 64 hex digits.

@@ -26,7 +26,7 @@ func getStatus(_ context.Context, k *Kernel, _ principal.ID, _ api.Empty) (api.S
 	for id, n := range k.ConnectionsByPrincipal() {
 		s.ConnectionsByPrincipal = append(s.ConnectionsByPrincipal, api.PrincipalConnections{Principal: id.String(), Count: n})
 	}
-	s.Capsules = k.capsuleStates()
+	s.Ready, s.Capsules = k.ready.Load(), k.capsuleStates()
 	for _, c := range s.Capsules {
 		if c.State == "ready" {
 			s.LoadedCapsules = append(s.LoadedCapsules, c.Name)

@@ -137,6 +137,7 @@ type Kernel struct {
 	interfaces  []canon.Interface // what guests may import; immutable
 
 	ephemeral atomic.Bool
+	ready     atomic.Bool // the first load of capsules is over
 	reason    atomic.Pointer[string]
 	done      chan struct{} // closed by finish, once
 	finished  sync.Once

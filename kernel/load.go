@@ -83,6 +83,7 @@ func (k *Kernel) LoadAllCapsules(ctx context.Context) error {
 	if err := k.announce(ctx); err != nil {
 		return err
 	}
+	k.ready.Store(true)
 	pid := fmt.Appendf(nil, "%d\n", os.Getpid())
 	return errors.Join(
 		durable.Replace(k.path(pidFile), pid, durable.Private),

@@ -86,6 +86,9 @@ func (k *Kernel) checkToolCall(name string, payload []byte) error {
 		return &api.Error{Code: api.CodeInvalid, Message: "tool call: " + err.Error()}
 	}
 	catalogue := k.catalogue()
+	if !catalogue.Has(name) && !k.ready.Load() {
+		return &api.Error{Code: api.CodeUnavailable, Message: "the capsules are still being loaded", Hint: "try again in a moment"}
+	}
 	if !catalogue.Has(name) {
 		return &api.Error{Code: api.CodeNotFound, Message: fmt.Sprintf("no loaded capsule has a tool %q", name),
 			Hint: "see `astrid tool list`"}

@@ -119,22 +119,12 @@ func (b *run) start(ctx context.Context) (*daemon, error) {
 		if err := d.client.Request(ctx, api.MethodGetStatus, nil, &s); err != nil {
 			return nil, errors.Join(err, d.stop())
 		}
-		if loaded(s) {
+		if s.Ready {
 			d.ready = time.Since(began)
 			return d, nil
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-// loaded reports whether every capsule that was found is ready or failed.
-func loaded(s api.Status) bool {
-	for _, c := range s.Capsules {
-		if c.State != "ready" && c.State != "failed" {
-			return false
-		}
-	}
-	return len(s.Capsules) > 0
 }
 
 func (d *daemon) stop() error {

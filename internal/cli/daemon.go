@@ -30,12 +30,15 @@ func (a *App) start() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "start",
 		Short: "start the daemon for a workspace",
-		Long: `Starts the daemon in the background and returns as soon as it answers. On a new
-home this also makes the keys and the profile of the local operator and installs
-the capsules that are in this binary.`,
+		Long: `Starts the daemon in the background and waits until it has loaded its capsules.
+On a new home this also makes the keys and the profile of the local operator and
+installs the capsules that are in this binary.`,
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := a.launch(c.Context(), workspace); err != nil {
+				return err
+			}
+			if err := a.awaitReady(c.Context()); err != nil {
 				return err
 			}
 			return a.showStatus(c.Context())
@@ -94,6 +97,33 @@ func (a *App) await(ctx context.Context, p *exec.Cmd) error {
 		case <-ctx.Done():
 			p.Process.Kill()
 			return fmt.Errorf("%w: the daemon did not answer within %s; its last words:", ctx.Err(), startTimeout)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// awaitReady waits until the capsules are loaded, and says so when that takes a
+// while: the first time they are compiled.
+func (a *App) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	client, err := a.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for said, began := false, time.Now(); ; {
+		var s api.Status
+		if err := client.Request(ctx, api.MethodGetStatus, nil, &s); err != nil || s.Ready {
+			return err
+		}
+		if !said && time.Since(began) > 300*time.Millisecond {
+			said = true
+			fmt.Fprintln(a.Stderr, "compiling capsules, the first time takes a few seconds")
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: the daemon answers, its capsules are not loaded", ctx.Err())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
