@@ -69,8 +69,7 @@ func TestReplies(t *testing.T) {
 		want   string
 	}{
 		{MethodListCapsules, []string{"fs"}, `{"request_id":"r","status":"Success","data":["fs"]}`},
-		{MethodGetStatus, Status{PID: 1, LoadedCapsules: []string{"a"}},
-			`{"request_id":"r","status":"Status","data":{"pid":1,"uptime_secs":0,"version":"","ephemeral":false,"connected_clients":0,"loaded_capsules":["a"]}}`},
+		{MethodGetStatus, map[string]int{"pid": 1}, `{"request_id":"r","status":"Status","data":{"pid":1}}`},
 		{MethodGetCommands, []Command{}, `{"request_id":"r","status":"Commands","data":[]}`},
 		{"QuotaGet", Empty{}, `{"request_id":"r","status":"Quotas","data":{}}`},
 	} {

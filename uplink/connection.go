@@ -14,12 +14,6 @@ import (
 )
 
 const (
-	// writeTimeout bounds one write: a client that takes none of a batch for so
-	// long is stuck.
-	writeTimeout = 5 * time.Second
-	// frameTimeout bounds a frame from its first byte to its last; between frames
-	// a client may be silent for ever.
-	frameTimeout = 10 * time.Second
 	// maxRequests bounds the requests of one connection that run at once.
 	maxRequests = 32
 	readBuffer  = 8 << 10
@@ -85,7 +79,7 @@ func (c *connection) next(in *bufio.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if !whole(in) {
-		if err := c.conn.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
+		if err := c.conn.SetReadDeadline(time.Now().Add(c.server.limits.frame)); err != nil {
 			return nil, err
 		}
 		defer c.conn.SetReadDeadline(time.Time{}) // fails only on a closed connection, as the next read will
@@ -118,7 +112,7 @@ func (c *connection) write() {
 			<-c.queue.wake
 			continue
 		}
-		if err := c.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		if err := c.conn.SetWriteDeadline(time.Now().Add(c.server.limits.write)); err != nil {
 			return
 		}
 		frames := net.Buffers(batch)

@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	// handshakeTimeout bounds each read and write of the handshake.
-	handshakeTimeout = 5 * time.Second
 	// maxShownVersion bounds what of a client's version goes into the log.
 	maxShownVersion = 64
 	// refused is the one reason for every failed proof: which part was wrong is
@@ -113,7 +111,7 @@ func (s *Server) authenticate(conn net.Conn) (principal.ID, string, error) {
 // hear reads one frame of the handshake and checks what every one must have. A
 // frame that is oversize or does not decode gets no answer.
 func (s *Server) hear(conn net.Conn) (api.Hello, error) {
-	if err := conn.SetReadDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(s.limits.handshake)); err != nil {
 		return api.Hello{}, err
 	}
 	frame, err := api.ReadFrame(conn, api.MaxHandshakeFrame)
@@ -143,7 +141,7 @@ func (s *Server) greet(conn io.Writer, w api.Welcome) error {
 		return fmt.Errorf("encode the handshake: %w", err)
 	}
 	if d, ok := conn.(net.Conn); ok {
-		if err := d.SetWriteDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+		if err := d.SetWriteDeadline(time.Now().Add(s.limits.handshake)); err != nil {
 			return err
 		}
 	}
@@ -174,7 +172,11 @@ func (s *Server) admit(c *connection) error {
 	s.count++
 	s.mu.Unlock()
 	s.config.OnOpen(c.id)
-	if err := s.greet(c.conn, api.Welcome{Status: api.StatusOK}); err != nil {
+	err := s.greet(c.conn, api.Welcome{Status: api.StatusOK})
+	if err == nil {
+		err = c.conn.SetDeadline(time.Time{}) // the handshake's no longer holds
+	}
+	if err != nil {
 		s.forget(c)
 		return err
 	}

@@ -68,10 +68,22 @@ func (c *Config) check() error {
 	return nil
 }
 
+// limits bound waits for a peer.
+type limits struct {
+	handshake time.Duration // each read and write of the handshake
+	frame     time.Duration // a frame from its first byte to its last; between frames a client may be silent for ever
+	write     time.Duration // one write: a client that takes none of a batch for so long is stuck
+}
+
+func defaultLimits() limits {
+	return limits{handshake: 5 * time.Second, frame: 10 * time.Second, write: 5 * time.Second}
+}
+
 // Server serves the socket. It is safe for concurrent use. What New returns must
 // be shut down.
 type Server struct {
 	config   Config
+	limits   limits // fixed before Serve
 	log      *slog.Logger
 	counters counters
 	feeds    []*bus.Subscription
@@ -101,7 +113,7 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		config: config, log: config.Logger, pending: make(chan struct{}, maxPending),
+		config: config, limits: defaultLimits(), log: config.Logger, pending: make(chan struct{}, maxPending),
 		greeting: map[net.Conn]struct{}{}, open: map[principal.ID]map[*connection]struct{}{}, calls: map[call]*connection{},
 	}
 	s.root, s.cut = context.WithCancel(context.Background())
