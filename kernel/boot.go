@@ -26,8 +26,11 @@ const auditOrigin = "astrid/audit"
 
 // boot opens the subsystems in their order. Each depends on those before it,
 // and release closes them in reverse; a step that fails leaves those before it
-// for release.
+// for release. Nothing is loaded before the last step, although the socket
+// answers by then.
 func (k *Kernel) boot(ctx context.Context) error {
+	k.loading.Lock()
+	defer k.loading.Unlock()
 	for _, step := range []struct {
 		name string
 		run  func(context.Context) error
@@ -38,9 +41,9 @@ func (k *Kernel) boot(ctx context.Context) error {
 		{"principals", k.openPrincipals},
 		{"approvals", k.openApprovals},
 		{"workspace", k.openWorkspace},
-		{"engine", k.openEngine},
 		{"bus", k.openBus},
 		{"socket", k.openSocket},
+		{"engine", k.openEngine}, // checks the code on disk, for which no client need wait
 	} {
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("boot, %s: %w", step.name, err)

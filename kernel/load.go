@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -83,6 +84,7 @@ func (k *Kernel) LoadAllCapsules(ctx context.Context) error {
 	if err := k.announce(ctx); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // compiling took many times what serving does
 	k.ready.Store(true)
 	pid := fmt.Appendf(nil, "%d\n", os.Getpid())
 	return errors.Join(

@@ -51,6 +51,6 @@
 // astrid:* interface: fs, kv, ipc, sys, approval, http. Their errors are
 // [*Error] and carry the code of the interface, which is the part to branch on.
 //
-// The module needs nothing but the standard library. All files but this one
-// are built for GOOS=wasip1 alone.
+// The module needs nothing but the standard library. What touches the host is
+// built for GOOS=wasip1 alone.
 package sdk

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/astrid-go/astrid/sdk/ipc"
 )
@@ -17,17 +18,27 @@ type request struct {
 	Arguments json.RawMessage `json:"arguments"`
 }
 
-// reply is the payload of tool.v1.execute.<name>.result.
-type reply struct {
-	Type   string  `json:"type"`
-	CallID string  `json:"call_id"`
-	Result outcome `json:"result"`
+// outcome is what a call came to.
+type outcome struct {
+	callID  string
+	content string
+	isError bool
 }
 
-type outcome struct {
-	CallID  string `json:"call_id"`
-	Content string `json:"content"`
-	IsError bool   `json:"is_error"`
+// reply is the payload of tool.v1.execute.<name>.result. It is written by hand
+// because the content may be a whole file: package encoding/json looks at every
+// byte of it three times, which took most of a call's time.
+func (o outcome) reply() []byte {
+	b := make([]byte, 0, len(o.content)+len(o.content)/8+128)
+	b = append(b, `{"type":"tool_execute_result","call_id":`...)
+	b = appendQuoted(b, o.callID)
+	b = append(b, `,"result":{"call_id":`...)
+	b = appendQuoted(b, o.callID)
+	b = append(b, `,"content":`...)
+	b = appendQuoted(b, o.content)
+	b = append(b, `,"is_error":`...)
+	b = strconv.AppendBool(b, o.isError)
+	return append(b, "}}"...)
 }
 
 // Tool registers f as the tool that the manifest's [[tool]] table declares
@@ -44,11 +55,11 @@ func Tool[A, R any](name string, f func(*Call, A) (R, error)) bool {
 		}
 		c.ID = q.CallID
 		content, err := run(c, q.Arguments, f)
-		out := outcome{CallID: q.CallID, Content: content}
+		out := outcome{callID: q.CallID, content: content}
 		if err != nil {
-			out.Content, out.IsError = err.Error(), true
+			out.content, out.isError = err.Error(), true
 		}
-		return Continue(), answer(name, out)
+		return Continue(), ipc.Publish("tool.v1.execute."+name+".result", out.reply())
 	})
 }
 
@@ -73,12 +84,4 @@ func run[A, R any](c *Call, arguments json.RawMessage, f func(*Call, A) (R, erro
 		return "", fmt.Errorf("encode result: %w", err)
 	}
 	return string(b), nil
-}
-
-func answer(name string, out outcome) error {
-	b, err := json.Marshal(reply{Type: "tool_execute_result", CallID: out.CallID, Result: out})
-	if err != nil {
-		return fmt.Errorf("encode the result of tool %s: %w", name, err)
-	}
-	return ipc.Publish("tool.v1.execute."+name+".result", b)
 }

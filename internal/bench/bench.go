@@ -69,7 +69,7 @@ type run struct {
 }
 
 func (b *run) line(name, format string, args ...any) {
-	fmt.Fprintf(b.Out, "%-34s %s\n", name, fmt.Sprintf(format, args...))
+	fmt.Fprintf(b.Out, "%-40s %s\n", name, fmt.Sprintf(format, args...))
 }
 
 func (b *run) size(context.Context) error {

@@ -17,33 +17,48 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// calls measures a whole tool call, socket to socket: a read of a 4 KB file.
+// calls measures a whole tool call, socket to socket: a read of a 4 KB file. The
+// calls of one principal to one tool run one after the other, by promise; those
+// of others run beside them.
 func (b *run) calls(ctx context.Context) error {
+	for i := range extraPrincipals {
+		if err := b.addPrincipal(fmt.Sprintf("bench-%d", i)); err != nil {
+			return err
+		}
+	}
 	d, err := b.start(ctx)
 	if err != nil {
 		return err
 	}
-	for _, clients := range []int{1, 8, 64} {
-		took, elapsed, err := b.load(ctx, clients)
-		if err != nil {
-			return fmt.Errorf("%d clients: %w", clients, err)
+	for _, who := range []struct {
+		label string
+		name  func(client int) string
+	}{
+		{"of one principal", func(int) string { return "default" }},
+		{"of 8 principals", func(client int) string { return fmt.Sprintf("bench-%d", client%8) }},
+	} {
+		for _, clients := range []int{1, 8, 64} {
+			took, elapsed, err := b.load(ctx, clients, who.name)
+			if err != nil {
+				return fmt.Errorf("%d clients %s: %w", clients, who.label, err)
+			}
+			b.line(fmt.Sprintf("tool call, %d clients %s", clients, who.label), "p50 %s  p99 %s  %.0f calls/s  (n=%d)",
+				ms(quantile(took, 0.5)), ms(quantile(took, 0.99)), float64(len(took))/elapsed.Seconds(), len(took))
 		}
-		b.line(fmt.Sprintf("tool call, %d clients", clients), "p50 %s  p99 %s  %.0f calls/s  (n=%d)",
-			ms(quantile(took, 0.5)), ms(quantile(took, 0.99)), float64(len(took))/elapsed.Seconds(), len(took))
 	}
 	return d.stop()
 }
 
 // load makes the configured number of calls over so many connections. Every
 // goroutine ends with its share of calls or at the first error.
-func (b *run) load(ctx context.Context, clients int) (took []time.Duration, elapsed time.Duration, err error) {
+func (b *run) load(ctx context.Context, clients int, who func(int) string) (took []time.Duration, elapsed time.Duration, err error) {
 	each := max(b.Calls/clients, 10)
 	times := make([][]time.Duration, clients)
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
 	for i := range clients {
 		group.Go(func() error {
-			c, err := b.dial(ctx, "default")
+			c, err := b.dial(ctx, who(i))
 			if err != nil {
 				return err
 			}
@@ -75,11 +90,6 @@ const extraPrincipals = 20
 // memory measures the resident set of an idle daemon, and what each principal
 // with a warm instance adds.
 func (b *run) memory(ctx context.Context) error {
-	for i := range extraPrincipals {
-		if err := b.addPrincipal(fmt.Sprintf("bench-%d", i)); err != nil {
-			return err
-		}
-	}
 	d, err := b.start(ctx)
 	if err != nil {
 		return err
