@@ -85,51 +85,44 @@ func DecodePayload(data []byte) (Payload, error) {
 }
 
 func decodeTagged(tag string, value jsontext.Value) (Payload, error) {
-	switch tag {
-	case typeRawJSON:
+	if tag == typeRawJSON {
 		object, err := withoutTag(value)
 		return RawJSON{Object: object}, err
-	case typeCustom:
-		return decodeAs[Custom](value)
-	case "user_input":
-		p, err := decodeAs[UserInput](value)
-		if in, ok := p.(UserInput); ok && in.SessionID == "" {
-			in.SessionID = "default"
-			return in, err
-		}
-		return p, err
-	case "agent_response":
-		return decodeAs[AgentResponse](value)
-	case "approval_required":
-		return decodeAs[ApprovalRequired](value)
-	case "approval_response":
-		return decodeAs[ApprovalResponse](value)
-	case "onboarding_required":
-		return decodeAs[OnboardingRequired](value)
-	case "llm_request":
-		return decodeAs[LLMRequest](value)
-	case "llm_stream_event":
-		return decodeAs[LLMStreamEvent](value)
-	case "llm_response":
-		return decodeAs[LLMResponse](value)
-	case "tool_execute_request":
-		return decodeAs[ToolExecuteRequest](value)
-	case "tool_execute_result":
-		return decodeAs[ToolExecuteResult](value)
-	case "tool_cancel_request":
-		return decodeAs[ToolCancelRequest](value)
-	case "selection_required":
-		return decodeAs[SelectionRequired](value)
-	case "elicit_request":
-		return decodeAs[ElicitRequest](value)
-	case "elicit_response":
-		return decodeAs[ElicitResponse](value)
-	case "connect":
-		return Connect{}, nil
-	case "disconnect":
-		return decodeAs[Disconnect](value)
+	}
+	if decode, known := decoders[tag]; known {
+		return decode(value)
 	}
 	return Unknown{Type: tag, Raw: value.Clone()}, nil
+}
+
+// decoders has every other tag.
+var decoders = map[string]func(jsontext.Value) (Payload, error){
+	typeCustom:             decodeAs[Custom],
+	"user_input":           decodeUserInput,
+	"agent_response":       decodeAs[AgentResponse],
+	"approval_required":    decodeAs[ApprovalRequired],
+	"approval_response":    decodeAs[ApprovalResponse],
+	"onboarding_required":  decodeAs[OnboardingRequired],
+	"llm_request":          decodeAs[LLMRequest],
+	"llm_stream_event":     decodeAs[LLMStreamEvent],
+	"llm_response":         decodeAs[LLMResponse],
+	"tool_execute_request": decodeAs[ToolExecuteRequest],
+	"tool_execute_result":  decodeAs[ToolExecuteResult],
+	"tool_cancel_request":  decodeAs[ToolCancelRequest],
+	"selection_required":   decodeAs[SelectionRequired],
+	"elicit_request":       decodeAs[ElicitRequest],
+	"elicit_response":      decodeAs[ElicitResponse],
+	"connect":              decodeAs[Connect],
+	"disconnect":           decodeAs[Disconnect],
+}
+
+func decodeUserInput(value jsontext.Value) (Payload, error) {
+	p, err := decodeAs[UserInput](value)
+	if in, ok := p.(UserInput); ok && in.SessionID == "" {
+		in.SessionID = "default"
+		return in, err
+	}
+	return p, err
 }
 
 func decodeAs[P Payload](value jsontext.Value) (Payload, error) {

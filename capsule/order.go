@@ -172,32 +172,47 @@ func (s *sorter) describe(circle []int) string {
 	return strings.Join(append(names, names[0]), " → ")
 }
 
-// sorted returns what did not fail. Required imports have no circle any more; an
-// optional import that would close one is passed over.
+// sorted returns what did not fail: step by step the first capsule, uplinks before
+// others, whose imports are all placed. Required imports have no circle any more;
+// where an optional one closes a circle, it is not waited for.
 func (s *sorter) sorted() []Installed {
+	placed := make([]bool, len(s.capsules))
 	var out []Installed
-	visit := make([]visitState, len(s.capsules))
-	var place func(int)
-	place = func(i int) {
-		if visit[i] != unvisited {
-			return
+	for {
+		next := s.first(placed, true)
+		if next < 0 {
+			next = s.first(placed, false)
 		}
-		visit[i] = onPath
-		for _, next := range s.needs(i, false) {
-			place(next)
+		if next < 0 {
+			return out
 		}
-		for _, next := range s.needs(i, true) {
-			place(next)
-		}
-		visit[i] = done
-		out = append(out, s.capsules[i])
+		placed[next] = true
+		out = append(out, s.capsules[next])
 	}
-	for _, uplinks := range []bool{true, false} {
-		for i, c := range s.capsules {
-			if s.state[i] != failed && (c.Manifest.Capabilities.Uplink > 0) == uplinks {
-				place(i)
-			}
+}
+
+// first returns the first capsule that is ready to be placed, -1 if none is.
+func (s *sorter) first(placed []bool, optional bool) int {
+	found := -1
+	for i, c := range s.capsules {
+		if placed[i] || s.state[i] == failed || !s.ready(i, placed, optional) {
+			continue
+		}
+		if c.Manifest.Capabilities.Uplink > 0 {
+			return i
+		}
+		if found < 0 {
+			found = i
 		}
 	}
-	return out
+	return found
+}
+
+func (s *sorter) ready(i int, placed []bool, optional bool) bool {
+	for _, need := range s.needs(i, optional) {
+		if !placed[need] {
+			return false
+		}
+	}
+	return true
 }

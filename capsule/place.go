@@ -71,11 +71,12 @@ func locate(data []byte) *tree {
 
 type locator struct{ parser *unstable.Parser }
 
-// walk enters a dotted key; append makes a new element at its end.
-func (l locator) walk(t *tree, keys unstable.Iterator, append_ bool) *tree {
+// walk enters a dotted key; with element its last part is an array of tables, to
+// which one is added.
+func (l locator) walk(t *tree, keys unstable.Iterator, element bool) *tree {
 	for keys.Next() {
 		name, at := string(keys.Node().Data), l.at(keys.Node())
-		if !append_ || !keys.IsLast() {
+		if !element || !keys.IsLast() {
 			t = t.enter(name, at)
 			continue
 		}

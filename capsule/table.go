@@ -146,7 +146,7 @@ func (t *table) subs(key string, limit int) []*table {
 	}
 	list, isArray := v.([]any)
 	if !isArray {
-		t.wrong(at.place, key, "an array of tables, [["+key+"]],", v)
+		t.wrong(at.place, key, "an array of tables, [["+key+"]]", v)
 		return nil
 	}
 	if len(list) > limit {

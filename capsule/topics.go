@@ -9,10 +9,10 @@ func (p *parser) topics(t, own *table) {
 	publish, hasPublish := t.sub("publish")
 	subscribe, hasSubscribe := t.sub("subscribe")
 	if hasPublish {
-		m.Publish = p.topicTable(publish, false)
+		m.Publish = append(m.Publish, p.topicTable(publish, false)...)
 	}
 	if hasSubscribe {
-		m.Subscribe = p.topicTable(subscribe, true)
+		m.Subscribe = append(m.Subscribe, p.topicTable(subscribe, true)...)
 	}
 	if own != nil {
 		p.legacyTopics(own)
