@@ -167,6 +167,32 @@ func listTools(_ context.Context, k *Kernel, by principal.ID, _ api.Empty) (api.
 	return list, nil
 }
 
+func getCommands(_ context.Context, k *Kernel, _ principal.ID, _ api.Empty) ([]api.Command, error) {
+	commands := []api.Command{}
+	for _, c := range k.all() {
+		for _, cmd := range c.manifest.Commands {
+			text := cmd.Description
+			if text == "" {
+				text = "No description"
+			}
+			commands = append(commands, api.Command{Name: cmd.Name, Description: text, ProviderCapsule: c.name})
+		}
+	}
+	return commands, nil
+}
+
+func getMetadata(_ context.Context, k *Kernel, _ principal.ID, _ api.Empty) ([]api.CapsuleMetadata, error) {
+	out := []api.CapsuleMetadata{}
+	for _, c := range k.all() {
+		m := api.CapsuleMetadata{Name: c.name, InterceptorEvents: []string{}}
+		for _, h := range c.manifest.Handlers() {
+			m.InterceptorEvents = append(m.InterceptorEvents, h.Event)
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
 // logWriter turns what a guest writes to its standard streams into log entries.
 type logWriter struct {
 	log     *slog.Logger

@@ -178,6 +178,12 @@ func place(dir *durable.Dir, name string, data []byte) error {
 	return errors.Join(d.Replace(base, data, durable.Private), d.Close())
 }
 
+// reloadCapsules loads what is installed and does not serve: new capsules, and
+// failed ones once more.
+func reloadCapsules(ctx context.Context, k *Kernel, _ principal.ID, _ api.Empty) (map[string]string, error) {
+	return map[string]string{"status": "reloaded"}, k.LoadAllCapsules(ctx)
+}
+
 func installCapsule(ctx context.Context, k *Kernel, _ principal.ID, p api.InstallParams) (api.InstalledCapsule, error) {
 	if p.Workspace || !filepath.IsAbs(p.Source) {
 		return api.InstalledCapsule{}, &api.Error{Code: api.CodeUnsupported, Message: "install: only from an absolute path into the home"}

@@ -27,11 +27,14 @@ type method struct {
 // holds its rules.
 func methods() map[string]method {
 	return map[string]method{
-		api.MethodGetStatus:      {"system.status", "system:status", with(getStatus)},
-		api.MethodShutdown:       {"system.shutdown", "system:shutdown", with(shutdown)},
-		api.MethodListCapsules:   {"capsule.list", "self:capsule:list", with(listCapsules)},
-		api.MethodInstallCapsule: {"capsule.install", "capsule:install", with(installCapsule)},
-		api.MethodListTools:      {"capsule.list", "self:capsule:list", with(listTools)},
+		api.MethodGetStatus:          {"system.status", "system:status", with(getStatus)},
+		api.MethodShutdown:           {"system.shutdown", "system:shutdown", with(shutdown)},
+		api.MethodListCapsules:       {"capsule.list", "self:capsule:list", with(listCapsules)},
+		api.MethodGetCommands:        {"capsule.list", "self:capsule:list", with(getCommands)},
+		api.MethodGetCapsuleMetadata: {"capsule.list", "self:capsule:list", with(getMetadata)},
+		api.MethodReloadCapsules:     {"capsule.reload", "self:capsule:reload", with(reloadCapsules)},
+		api.MethodInstallCapsule:     {"capsule.install", "capsule:install", with(installCapsule)},
+		api.MethodListTools:          {"capsule.list", "self:capsule:list", with(listTools)},
 
 		api.MethodListChanges:     {"workspace.changes", "self:workspace:changes", with(listChanges)},
 		api.MethodCommitChanges:   {"workspace.commit", "self:workspace:promote", with(commitChanges)},
