@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/astrid-go/astrid/api"
 	"github.com/astrid-go/astrid/approval"
@@ -106,7 +107,7 @@ func wireError(err error) *api.Error {
 	case errors.As(err, &conflict):
 		return &api.Error{Code: api.CodeConflict, Message: conflict.Error(),
 			Hint: "roll these paths back, or merge by hand, then commit again"}
-	case errors.Is(err, approval.ErrNotFound), errors.Is(err, gate.ErrNotFound):
+	case errors.Is(err, approval.ErrNotFound), errors.Is(err, gate.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return &api.Error{Code: api.CodeNotFound, Message: err.Error()}
 	case errors.Is(err, approval.ErrInvalid):
 		return &api.Error{Code: api.CodeInvalid, Message: err.Error()}

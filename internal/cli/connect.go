@@ -50,6 +50,10 @@ func (a *App) principalName() string {
 	return "default"
 }
 
+// named reports whether the principal was chosen; the default one has no key
+// before the first start, and then there is no daemon either.
+func (a *App) named() bool { return a.who != "" || a.Env("ASTRID_PRINCIPAL") != "" }
+
 // dial connects to the daemon as the principal of the command line.
 func (a *App) dial(ctx context.Context) (*api.Client, error) {
 	home, err := a.Home()
@@ -58,7 +62,7 @@ func (a *App) dial(ctx context.Context) (*api.Client, error) {
 	}
 	who := a.principalName()
 	signer, err := readKey(filepath.Join(home, "keys", who+".key"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && (a.named() || !errors.Is(err, fs.ErrNotExist)) {
 		return nil, fmt.Errorf("read the key of principal %s: %w", who, err)
 	}
 	client, err := api.Dial(ctx, api.Config{

@@ -124,10 +124,13 @@ func (a *App) awaitReady(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%w: the daemon answers, its capsules are not loaded", ctx.Err())
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(pollReady): // each look is a record of the audit log
 		}
 	}
 }
+
+// pollReady is how often awaitReady looks.
+const pollReady = 50 * time.Millisecond
 
 func orExit(err error) error {
 	if err == nil {
