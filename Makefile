@@ -54,9 +54,16 @@ bench: build
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	bin/astrid bench
 
-## soak: long fuzzing and crash rounds
+## soak: crash rounds at length, then every fuzz target for FUZZTIME
+FUZZTIME ?= 2m
 soak: build
 	ASTRID_SOAK=1 $(GO) test -timeout 4h ./...
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+		grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | sed 's/func //' | while read -r target; do \
+			echo "$$dir $$target"; \
+			(cd $$dir && $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+		done || exit 1; \
+	done
 
 clean:
 	rm -rf bin build $(DIST)/fs $(DIST)/demo

@@ -23,7 +23,7 @@ type InstalledCapsule struct {
 	Version string `json:"version"`
 }
 
-// ToolList is the catalogue of tools that the caller may call.
+// ToolList is the catalogue of the tools of loaded capsules.
 type ToolList struct {
 	// Generation grows with each change of the catalogue.
 	Generation uint64 `json:"generation"`

@@ -155,18 +155,6 @@ func notices(m *capsule.Manifest) []string {
 	return out
 }
 
-func listTools(_ context.Context, k *Kernel, by principal.ID, _ api.Empty) (api.ToolList, error) {
-	catalogue := k.catalogue()
-	list := api.ToolList{Generation: catalogue.Generation(), Tools: []api.Tool{}}
-	for _, t := range catalogue.Tools() {
-		list.Tools = append(list.Tools, api.Tool{
-			Name: t.Name, Description: t.Description, Capsule: t.Capsule, Version: t.Version,
-			Mutable: t.Mutable, InputSchema: t.InputSchema,
-		})
-	}
-	return list, nil
-}
-
 func getCommands(_ context.Context, k *Kernel, _ principal.ID, _ api.Empty) ([]api.Command, error) {
 	commands := []api.Command{}
 	for _, c := range k.all() {

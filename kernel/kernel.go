@@ -54,6 +54,7 @@ import (
 	"github.com/astrid-go/astrid/principal"
 	"github.com/astrid-go/astrid/uplink"
 	"github.com/astrid-go/astrid/vfs"
+	"github.com/astrid-go/astrid/vfs/overlay"
 	"github.com/astrid-go/astrid/wasm"
 	"github.com/astrid-go/astrid/wasm/canon"
 )
@@ -133,6 +134,7 @@ type Kernel struct {
 	store       *capsule.Store
 	connections *connections
 	socket      *uplink.Server
+	token       uplink.Token
 	cpu         *budgets
 	interfaces  []canon.Interface // what guests may import; immutable
 
@@ -224,8 +226,15 @@ func (k *Kernel) AuditKey() ed25519.PublicKey { return k.key.Public().(ed25519.P
 // Approvals returns the inbox of questions, and the allowances.
 func (k *Kernel) Approvals() *approval.Inbox { return k.approvals }
 
-// Workspace returns the handle of the real workspace.
-func (k *Kernel) Workspace() *vfs.Host { return k.workspace }
+// WorkspaceHandle returns the real workspace. Agents never get it.
+func (k *Kernel) WorkspaceHandle() *vfs.Host { return k.workspace }
+
+// Overlay returns a principal's view of the workspace, made at first use.
+func (k *Kernel) Overlay(p principal.ID) (*overlay.Overlay, error) { return k.overlays.of(p) }
+
+// SessionToken returns the secret that clients of this run need; it hides itself
+// when it is printed.
+func (k *Kernel) SessionToken() uplink.Token { return k.token }
 
 // WorkspaceRoot returns the directory that agents work on, without links.
 func (k *Kernel) WorkspaceRoot() string { return k.cfg.WorkspaceRoot }

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,7 +23,6 @@ import (
 	"github.com/astrid-go/astrid/host"
 	"github.com/astrid-go/astrid/internal/durable"
 	"github.com/astrid-go/astrid/principal"
-	"github.com/astrid-go/astrid/vfs"
 	"github.com/astrid-go/astrid/wasm"
 )
 
@@ -233,126 +231,6 @@ func handlersOf(m *capsule.Manifest) ([]dispatch.Handler, error) {
 		handlers = append(handlers, dispatch.Handler{Pattern: pattern, Action: toolAction + t.Name, Priority: capsule.DefaultPriority})
 	}
 	return handlers, nil
-}
-
-// instantiate starts an instance of a capsule for one principal, with handles on
-// that principal's things and nothing else.
-func (k *Kernel) instantiate(ctx context.Context, c *loaded, id principal.ID) (_ *live, err error) {
-	profile, err := k.directory.Lookup(id)
-	if err != nil {
-		return nil, err
-	}
-	view, err := k.overlays.of(id)
-	if err != nil {
-		return nil, err
-	}
-	own, err := k.openOwn(id)
-	if err != nil {
-		return nil, err
-	}
-	ns, err := k.kv.Namespace(id.String() + ":capsule:" + c.name)
-	if err != nil {
-		return nil, errors.Join(err, own.close())
-	}
-	fuel, err := k.cpu.of(id)
-	if err != nil {
-		return nil, errors.Join(err, own.close())
-	}
-	h := host.New(host.Config{
-		Principal: id, Capsule: c.name, Generation: c.generation, Source: c.source, Gate: k.gate,
-		Workspace: view, Home: own.home, Temp: own.temp, KV: ns.WithQuota(int64(profile.Quotas.MaxStorageBytes)),
-		Publish: k.fromGuest, Egress: k.egress, Log: k.log,
-	}, own.home, own.temp)
-	guest, err := c.module.Instantiate(ctx, wasm.InstanceConfig{
-		MemoryLimitBytes: profile.Quotas.MaxMemoryBytes, Host: h, CPU: charge(fuel),
-		Stdout: logWriter{k.log, c.name}, Stderr: logWriter{k.log, c.name},
-	})
-	if err != nil {
-		return nil, errors.Join(err, h.Close())
-	}
-	return &live{wasm: guest, host: h}, nil
-}
-
-// own is a principal's directories.
-type own struct{ home, temp *vfs.Host }
-
-// openOwn opens the directories of a principal, made at first use. Its files are
-// apart from what the kernel keeps for it, so that no grant on home:// reaches
-// that.
-func (k *Kernel) openOwn(id principal.ID) (own, error) {
-	files := k.path("home", id.String(), "files")
-	temp := k.path("home", id.String(), ".local", "tmp")
-	for _, dir := range []string{files, temp} {
-		if err := os.MkdirAll(dir, durable.PrivateDir); err != nil {
-			return own{}, fmt.Errorf("make the home of %s: %w", id, err)
-		}
-	}
-	home, err := vfs.OpenHost(files)
-	if err != nil {
-		return own{}, err
-	}
-	tmp, err := vfs.OpenHost(temp)
-	if err != nil {
-		return own{}, errors.Join(err, home.Close())
-	}
-	return own{home, tmp}, nil
-}
-
-func (o own) close() error { return errors.Join(o.home.Close(), o.temp.Close()) }
-
-// announce writes the catalogue of tools into every capsule's keys and tells
-// everybody. A capsule finds it under catalogueKey, whoever it runs for.
-func (k *Kernel) announce(ctx context.Context) error {
-	var manifests []*capsule.Manifest
-	for _, e := range k.registry.List() {
-		if e.State == capsule.Ready {
-			manifests = append(manifests, e.Manifest)
-		}
-	}
-	k.mu.Lock()
-	generation := k.catalog.Generation() + 1
-	k.mu.Unlock()
-	catalogue, conflicts := capsule.NewCatalogue(generation, manifests)
-	for _, c := range conflicts {
-		k.log.Warn("tool is not offered: another capsule has one of that name", "tool", c.Tool, "capsule", c.Capsule, "holder", c.Holder)
-	}
-	text, err := catalogue.JSON()
-	if err != nil {
-		return err
-	}
-	for _, m := range manifests {
-		ns, err := k.kv.Namespace(principal.Default().String() + ":capsule:" + m.Name())
-		if err != nil {
-			return err
-		}
-		if err := ns.Set(ctx, catalogueKey, text); err != nil {
-			return fmt.Errorf("write the tool catalogue: %w", err)
-		}
-	}
-	system, err := k.kv.Namespace("system:catalogue")
-	if err != nil {
-		return err
-	}
-	if err := system.Set(ctx, catalogueKey, text); err != nil {
-		return fmt.Errorf("write the tool catalogue: %w", err)
-	}
-	k.mu.Lock()
-	k.catalog = catalogue
-	k.mu.Unlock()
-	body, err := json.Marshal(map[string]any{"status": "ready", "generation": generation})
-	if err != nil {
-		return err
-	}
-	return k.publish(ctx, "astrid.v1.capsules_loaded", principal.ID{}, body)
-}
-
-// catalogueKey is where a capsule finds the catalogue of tools.
-const catalogueKey = "__tool_schema_cache"
-
-func (k *Kernel) catalogue() *capsule.Catalogue {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.catalog
 }
 
 // lookup returns the generation of a capsule that a call is for.

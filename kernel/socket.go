@@ -25,8 +25,8 @@ const (
 // socket exists, so that whoever can connect can also read it.
 func (k *Kernel) openSocket(context.Context) error {
 	run := k.path("run")
-	token, err := uplink.CreateToken(run)
-	if err != nil {
+	var err error
+	if k.token, err = uplink.CreateToken(run); err != nil {
 		return err
 	}
 	listener, err := uplink.Listen(run)
@@ -34,7 +34,7 @@ func (k *Kernel) openSocket(context.Context) error {
 		return err
 	}
 	k.socket, err = uplink.New(uplink.Config{
-		Bus: k.bus, Token: token, Version: k.cfg.Version, Logger: k.log,
+		Bus: k.bus, Token: k.token, Version: k.cfg.Version, Logger: k.log,
 		Verify: k.authenticate, Request: k.Request, Publish: k.fromClient,
 		OnOpen: k.ConnectionOpened, OnClose: k.ConnectionClosed,
 	})
