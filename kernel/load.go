@@ -214,7 +214,7 @@ func handlersOf(m *capsule.Manifest) ([]dispatch.Handler, error) {
 	for _, i := range m.Handlers() {
 		pattern, err := bus.ParsePattern(i.Event)
 		if err != nil {
-			return nil, fmt.Errorf("Capsule.toml:%d: %w", i.Line, err)
+			return nil, fmt.Errorf("line %d of Capsule.toml: %w", i.Line, err)
 		}
 		covered[i.Event] = true
 		handlers = append(handlers, dispatch.Handler{Pattern: pattern, Action: i.Action, Priority: i.Priority, Mode: modes[i.Mode]})
@@ -226,7 +226,7 @@ func handlersOf(m *capsule.Manifest) ([]dispatch.Handler, error) {
 		}
 		pattern, err := bus.ParsePattern(topic)
 		if err != nil {
-			return nil, fmt.Errorf("Capsule.toml:%d: tool %s: %w", t.Line, t.Name, err)
+			return nil, fmt.Errorf("line %d of Capsule.toml: tool %s: %w", t.Line, t.Name, err)
 		}
 		handlers = append(handlers, dispatch.Handler{Pattern: pattern, Action: toolAction + t.Name, Priority: capsule.DefaultPriority})
 	}

@@ -75,7 +75,7 @@ func (a *App) launch(ctx context.Context, workspace string) error {
 		return fmt.Errorf("start the daemon: %w", err)
 	}
 	if err := a.await(ctx, p); err != nil {
-		return fmt.Errorf("%w\n%s", err, tail(log, began))
+		return fmt.Errorf("%w; its log says: %s", err, tail(log, began))
 	}
 	return nil
 }
@@ -93,10 +93,10 @@ func (a *App) await(ctx context.Context, p *exec.Cmd) error {
 		}
 		select {
 		case err := <-died:
-			return fmt.Errorf("the daemon ended at once: %w; its last words:", orExit(err))
+			return fmt.Errorf("the daemon ended at once: %w", orExit(err))
 		case <-ctx.Done():
 			p.Process.Kill()
-			return fmt.Errorf("%w: the daemon did not answer within %s; its last words:", ctx.Err(), startTimeout)
+			return fmt.Errorf("%w: the daemon did not answer within %s", ctx.Err(), startTimeout)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
