@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 )
 
@@ -36,7 +37,7 @@ type PathError struct {
 
 // Error names the operation, the path inside the handle and the reason; it holds
 // no path of the host.
-func (e *PathError) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.Name, e.Err) }
+func (e *PathError) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, display(e.Name), e.Err) }
 
 // Unwrap returns the reason.
 func (e *PathError) Unwrap() error { return e.Err }
@@ -60,15 +61,24 @@ func Wrap(op string, name Name, err error) error {
 	if err == nil || errors.As(err, &ours) {
 		return err
 	}
-	var theirs *fs.PathError
-	var link interface{ Unwrap() error }
 	reason := err
-	if errors.As(err, &theirs) {
-		reason = theirs.Err
-	} else if errors.As(err, &link) {
-		reason = link.Unwrap()
+	if inner := cause(err); inner != nil {
+		reason = inner
 	}
 	return &PathError{Op: op, Name: name.text, Code: classify(err), Err: reason}
+}
+
+// cause returns what an error with paths in it is about, nil when it has none.
+func cause(err error) error {
+	var one *fs.PathError
+	var two *os.LinkError
+	switch {
+	case errors.As(err, &one):
+		return one.Err
+	case errors.As(err, &two):
+		return two.Err
+	}
+	return nil
 }
 
 func classify(err error) Code {
@@ -76,16 +86,17 @@ func classify(err error) Code {
 		err  error
 		code Code
 	}{
-		{fs.ErrNotExist, CodeNotFound}, {fs.ErrExist, CodeExists}, {syscall.ENOTEMPTY, CodeNotEmpty},
+		{fs.ErrNotExist, CodeNotFound}, {syscall.ENOTEMPTY, CodeNotEmpty}, {fs.ErrExist, CodeExists}, // the second is the third, too
 		{fs.ErrPermission, CodeAccess}, {syscall.EISDIR, CodeIsDirectory}, {syscall.ENOTDIR, CodeNotDirectory},
 		{fs.ErrClosed, CodeClosed}, {syscall.ENOSPC, CodeQuota}, {syscall.EDQUOT, CodeQuota},
 		{syscall.ENAMETOOLONG, CodeInvalid}, {syscall.ELOOP, CodeEscape},
+		{syscall.ENXIO, CodeAccess}, {syscall.ENODEV, CodeAccess}, {syscall.EROFS, CodeAccess}, {syscall.EINVAL, CodeInvalid},
 	} {
 		if errors.Is(err, known.err) {
 			return known.code
 		}
 	}
-	if err.Error() != "" && escapes(err) {
+	if escapes(err) {
 		return CodeEscape
 	}
 	return CodeUnknown
@@ -93,6 +104,6 @@ func classify(err error) Code {
 
 // escapes recognises the refusal of os.Root, which exports no value for it.
 func escapes(err error) bool {
-	var p *fs.PathError
-	return errors.As(err, &p) && p.Err.Error() == "path escapes from parent"
+	inner := cause(err)
+	return inner != nil && inner.Error() == "path escapes from parent"
 }

@@ -7,13 +7,20 @@ import (
 	"os"
 	"path"
 	"slices"
+	"sync"
 	"syscall"
 )
 
 // Host is a directory of the machine. The kernel of the system keeps names
 // inside: every step of a path is taken relative to an open directory, so that
 // a link swapped in meanwhile leads nowhere else.
-type Host struct{ root *os.Root }
+//
+// Entries whose names [ParseName] refuses are not listed: nothing could open
+// them.
+type Host struct {
+	root *os.Root
+	turn sync.Mutex // held by Exclusive alone; it guards no field
+}
 
 // OpenHost opens a directory. The caller closes it.
 func OpenHost(dir string) (*Host, error) {
@@ -21,7 +28,7 @@ func OpenHost(dir string) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{root}, nil
+	return &Host{root: root}, nil
 }
 
 // Close gives the directory up. It is safe twice.
@@ -29,6 +36,13 @@ func (h *Host) Close() error { return h.root.Close() }
 
 // Root returns the handle, for the overlay's own bookkeeping.
 func (h *Host) Root() *os.Root { return h.root }
+
+// Exclusive runs do while no other Exclusive of this Host runs.
+func (h *Host) Exclusive(do func() error) error {
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	return do()
+}
 
 func info(i fs.FileInfo) Info { return Info{Size: i.Size(), Mode: i.Mode(), Modified: i.ModTime()} }
 
@@ -91,33 +105,70 @@ func (h *Host) ReadFile(n Name) ([]byte, error) {
 
 // ReadDir implements FS.
 func (h *Host) ReadDir(n Name) ([]string, error) {
-	d, err := h.root.Open(n.text)
+	names, err := h.readDir(n, MaxEntries+1)
+	if err == nil && len(names) > MaxEntries {
+		err = fail("list", n.text, CodeTooLarge, "directory has more than 4096 entries")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return presentable(n, names), nil
+}
+
+// Entries is ReadDir without its bound, for callers of ours that must see all.
+func (h *Host) Entries(n Name) ([]string, error) {
+	names, err := h.readDir(n, -1)
+	return presentable(n, names), err
+}
+
+func (h *Host) readDir(n Name, most int) ([]string, error) {
+	d, err := h.root.OpenFile(n.text, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, Wrap("list", n, err)
 	}
 	defer d.Close()
-	names, err := d.Readdirnames(MaxEntries + 1)
+	names, err := d.Readdirnames(most)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, Wrap("list", n, err)
-	}
-	if len(names) > MaxEntries {
-		return nil, fail("list", n.text, CodeTooLarge, "directory has more than 4096 entries")
 	}
 	slices.Sort(names)
 	return names, nil
 }
 
+// presentable leaves out what no name can lead to.
+func presentable(dir Name, entries []string) []string {
+	return slices.DeleteFunc(entries, func(e string) bool {
+		_, err := ParseName(dir.Join(e).text)
+		return err != nil
+	})
+}
+
 // WriteFile implements FS. The content is replaced in one step: a reader, and
 // whoever comes after a crash, sees the old file or the new one.
 func (h *Host) WriteFile(n Name, data []byte) error {
-	mode := fs.FileMode(0o644)
-	if old, err := h.Stat(n); err == nil {
-		if old.IsDir() {
-			return fail("write", n.text, CodeIsDirectory, "it is a directory")
+	old, err := h.Lstat(n)
+	if err == nil && old.IsLink() {
+		if n, err = Follow("write", n, true, h.look); err != nil {
+			return err
 		}
-		mode = old.Mode.Perm()
+		old, err = h.Lstat(n)
 	}
-	return h.Replace(n, data, mode)
+	switch {
+	case err != nil:
+		return h.Replace(n, data, 0o644) // it says what is wrong, if anything is
+	case old.IsDir():
+		return fail("write", n.text, CodeIsDirectory, "it is a directory")
+	case !old.Mode.IsRegular():
+		return fail("write", n.text, CodeAccess, "it is neither a file nor a directory")
+	}
+	return h.Replace(n, data, old.Mode)
+}
+
+func (h *Host) look(n Name) (i Info, target string, err error) {
+	if i, err = h.Lstat(n); err == nil && i.IsLink() {
+		target, err = h.ReadLink(n)
+	}
+	return i, target, err
 }
 
 // Replace writes a file with a mode. What stood there, a link too, is replaced.
@@ -125,27 +176,20 @@ func (h *Host) Replace(n Name, data []byte, mode fs.FileMode) error {
 	if len(data) > MaxFileBytes {
 		return fail("write", n.text, CodeTooLarge, "content is larger than 10 MiB")
 	}
-	temp := Name{path.Join(path.Dir(n.text), TempName())}
-	f, err := h.open("write", temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	temp := path.Join(path.Dir(n.text), TempName())
+	f, err := h.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return Wrap("write", n, unwrapped(err))
+		return Wrap("write", n, err)
 	}
 	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(mode.Perm()), f.Close()); err != nil {
-		return errors.Join(Wrap("write", n, err), h.root.Remove(temp.text))
+	err = errors.Join(err, f.Chmod(mode.Perm()), f.Close())
+	if err == nil {
+		err = h.root.Rename(temp, n.text)
 	}
-	if err := h.root.Rename(temp.text, n.text); err != nil {
-		return errors.Join(Wrap("write", n, err), h.root.Remove(temp.text))
+	if err != nil {
+		return errors.Join(Wrap("write", n, err), Wrap("tidy", n, h.root.Remove(temp)))
 	}
 	return nil
-}
-
-func unwrapped(err error) error {
-	var p *PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 // Append implements FS.
@@ -182,7 +226,7 @@ func (h *Host) RemoveAll(n Name) (int, error) {
 	}
 	count := 0
 	if i.IsDir() {
-		entries, err := h.ReadDir(n)
+		entries, err := h.readDir(n, -1) // also what is not listed
 		if err != nil {
 			return 0, err
 		}
@@ -204,6 +248,13 @@ func (h *Host) RemoveAll(n Name) (int, error) {
 func (h *Host) Rename(from, to Name) error {
 	if from.IsRoot() || to.IsRoot() || to != from && to.Under(from) {
 		return fail("move", from.text, CodeInvalid, "a directory cannot move into itself")
+	}
+	i, err := h.Lstat(from)
+	if err != nil {
+		return err
+	}
+	if old, err := h.Lstat(to); err == nil && from != to && (old.IsDir() || i.IsDir()) {
+		return fail("move", to.text, CodeExists, "a directory is moved, or is in the way")
 	}
 	return Wrap("move", from, h.root.Rename(from.text, to.text))
 }

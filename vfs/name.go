@@ -2,6 +2,8 @@ package vfs
 
 import (
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -16,7 +18,7 @@ const (
 )
 
 // Name is a path inside a handle: relative, slash-separated, without "." and
-// "..", in NFC. The zero value is not valid; "." is the handle's own directory.
+// "..", in NFC, and none of an unfinished file. The zero value is not valid; "." is the handle's own directory.
 type Name struct{ text string }
 
 // Root returns the name of the handle's own directory.
@@ -29,7 +31,7 @@ func ParseName(s string) (Name, error) {
 	case s == "" || s == ".":
 		return Root(), nil
 	case len(s) > MaxNameBytes:
-		return Name{}, fail("parse", s[:64]+"…", CodeInvalid, "path is too long")
+		return Name{}, fail("parse", strings.ToValidUTF8(s[:64], "?")+"…", CodeInvalid, "path is too long")
 	case !utf8.ValidString(s) || strings.ContainsRune(s, 0):
 		return Name{}, fail("parse", strings.ToValidUTF8(s, "?"), CodeInvalid, "path is not text")
 	case !norm.NFC.IsNormalString(s):
@@ -47,6 +49,9 @@ func ParseName(s string) (Name, error) {
 	if strings.Count(clean, "/") >= MaxDepth {
 		return Name{}, fail("parse", s, CodeInvalid, "path is too deep")
 	}
+	if slices.ContainsFunc(strings.Split(clean, "/"), IsTemp) {
+		return Name{}, fail("parse", s, CodeInvalid, "the name is kept for unfinished files")
+	}
 	return Name{clean}, nil
 }
 
@@ -63,6 +68,17 @@ func hasDots(s string) bool {
 
 // String returns the path.
 func (n Name) String() string { return n.text }
+
+// Display returns the path for people: quoted when it holds what would not be
+// seen, or would move the cursor or begin a line of its own.
+func (n Name) Display() string { return display(n.text) }
+
+func display(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
 
 // IsRoot reports whether n is the handle's own directory.
 func (n Name) IsRoot() bool { return n.text == "." }

@@ -1,11 +1,12 @@
 package overlay
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/zeebo/blake3"
@@ -33,6 +34,8 @@ type Change struct {
 	// Conflict says that the lower is not what it was when the path was first
 	// changed.
 	Conflict bool
+
+	was string // identity of the path in the lower
 }
 
 // ChangeSet is sorted by path, what is in a directory right behind it.
@@ -52,20 +55,38 @@ func (s ChangeSet) Under(names []vfs.Name) ChangeSet {
 	return out
 }
 
-// absent is the identity of what is not there.
-const absent = "absent"
+// The identities of what is not there and of any directory.
+const (
+	absent    = "absent"
+	directory = "directory"
+)
+
+// below is the identity of a path in the lower. What is behind a link is not at
+// the path: it is absent.
+func (o *Overlay) below(n vfs.Name) (string, error) {
+	for dir := n.Dir(); !dir.IsRoot(); dir = dir.Dir() {
+		i, err := o.lower.Lstat(dir)
+		if missing(err) || err == nil && !i.IsDir() {
+			return absent, nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return identity(o.lower, n)
+}
 
 // identity says what stands at a name in a layer, so that two identities are
 // equal only if type, mode and content are.
 func identity(layer *vfs.Host, n vfs.Name) (string, error) {
 	i, err := layer.Lstat(n)
-	switch code := vfs.CodeOf(err); {
-	case err != nil && (code == vfs.CodeNotFound || code == vfs.CodeNotDirectory):
+	switch {
+	case missing(err):
 		return absent, nil
 	case err != nil:
 		return "", err
 	case i.IsDir():
-		return "directory", nil
+		return directory, nil
 	case i.IsLink():
 		target, err := layer.ReadLink(n)
 		return "link " + target, err
@@ -97,7 +118,10 @@ func (o *Overlay) Changes(ctx context.Context) (ChangeSet, error) {
 		return nil, err
 	}
 	set, err := o.changes(ctx)
-	return set.Files(), err
+	if err != nil {
+		return nil, fmt.Errorf("list changes: %w", err)
+	}
+	return set.Files(), nil
 }
 
 // Files leaves out directories below which something else is in the set: they
@@ -114,31 +138,16 @@ func (s ChangeSet) Files() ChangeSet {
 	return out
 }
 
+// changes looks at every path that the upper holds or that has a base: what a
+// whiteout hides and the agent never saw is no change.
 func (o *Overlay) changes(ctx context.Context) (ChangeSet, error) {
-	found := map[vfs.Name]bool{}
-	err := fs.WalkDir(o.upper.Root().FS(), ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || p == "." {
-			return err
+	var set ChangeSet
+	for _, p := range o.candidates() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		n, err := vfs.ParseName(p)
-		found[n] = true
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list changes: %w", err)
-	}
-	for p := range o.index.white {
 		n, err := vfs.ParseName(p)
 		if err != nil {
-			return nil, err
-		}
-		if err := o.hidden(n, found); err != nil {
-			return nil, err
-		}
-	}
-	var set ChangeSet
-	for n := range found {
-		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		c, differs, err := o.compare(n)
@@ -149,53 +158,62 @@ func (o *Overlay) changes(ctx context.Context) (ChangeSet, error) {
 			set = append(set, c)
 		}
 	}
-	slices.SortFunc(set, func(a, b Change) int { return slices.Compare(a.Path.Parts(), b.Path.Parts()) })
+	slices.SortFunc(set, func(a, b Change) int { return compareNames(a.Path, b.Path) })
 	return set, nil
 }
 
-// hidden adds what a whiteout hides in the lower.
-func (o *Overlay) hidden(n vfs.Name, found map[vfs.Name]bool) error {
-	i, err := o.lower.Lstat(n)
-	if code := vfs.CodeOf(err); err != nil && (code == vfs.CodeNotFound || code == vfs.CodeNotDirectory) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	found[n] = true
-	if !i.IsDir() {
-		return nil
-	}
-	names, err := o.lower.ReadDir(n)
-	if err != nil {
-		return err
-	}
-	for _, e := range names {
-		if err := o.hidden(n.Join(e), found); err != nil {
-			return err
+func (o *Overlay) candidates() []string {
+	paths := slices.Collect(maps.Keys(o.upper.names))
+	for p := range o.index.base {
+		if _, both := o.upper.names[p]; !both {
+			paths = append(paths, p)
 		}
 	}
-	return nil
+	return paths
+}
+
+// compareNames orders by elements: the slash comes before every other byte, so
+// that nothing stands between a directory and what is in it.
+func compareNames(a, b vfs.Name) int {
+	x, y := a.String(), b.String()
+	for i := range min(len(x), len(y)) {
+		switch {
+		case x[i] == y[i]:
+			continue
+		case x[i] == '/':
+			return -1
+		case y[i] == '/':
+			return 1
+		}
+		return cmp.Compare(x[i], y[i])
+	}
+	return cmp.Compare(len(x), len(y))
 }
 
 // compare says how a path differs. A directory differs when only one layer has
 // it: what else happened to it shows in its files.
 func (o *Overlay) compare(n vfs.Name) (c Change, differs bool, err error) {
-	before, err := identity(o.lower, n)
-	if err != nil {
-		return c, false, err
-	}
-	after, err := identity(o.upper, n)
-	if err != nil {
-		return c, false, err
-	}
-	if _, hidden := o.index.hides(n.String()); after == absent && !hidden {
-		after = before
-	}
-	if before == after {
+	base, known := o.index.base[n.String()]
+	_, hidden := o.index.hides(n.String())
+	held := o.upper.has(n)
+	if !held && !hidden {
 		return c, false, nil
 	}
-	c = Change{Path: n, Kind: Modified}
+	if !known {
+		base = directory // it only leads to changes, so it was there
+	}
+	before, err := o.below(n)
+	if err != nil {
+		return c, false, err
+	}
+	after := absent
+	if held {
+		after, err = identity(o.upper.Host, n)
+	}
+	if err != nil || before == after {
+		return c, false, err
+	}
+	c = Change{Path: n, Kind: Modified, Conflict: base != before, was: before}
 	switch absent {
 	case before:
 		c.Kind = Added
@@ -208,7 +226,5 @@ func (o *Overlay) compare(n vfs.Name) (c Change, differs bool, err error) {
 	if after != absent && err == nil {
 		c.New, err = o.upper.Lstat(n)
 	}
-	base, known := o.index.base[n.String()]
-	c.Conflict = known && base != before
 	return c, true, err
 }

@@ -41,7 +41,7 @@ func (o *Overlay) Diff(ctx context.Context, c Change) (FileDiff, error) {
 	if err != nil {
 		return FileDiff{}, err
 	}
-	after, err := text(o.upper, c.Path, c.New)
+	after, err := text(o.upper.Host, c.Path, c.New)
 	if err != nil {
 		return FileDiff{}, err
 	}
@@ -65,7 +65,7 @@ func text(layer *vfs.Host, n vfs.Name, i vfs.Info) ([]byte, error) {
 func isText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
 
 func unified(c Change, before, after string) FileDiff {
-	from, to := "a/"+c.Path.String(), "b/"+c.Path.String()
+	from, to := "a/"+c.Path.Display(), "b/"+c.Path.Display()
 	switch c.Kind {
 	case Added:
 		from = "/dev/null"
@@ -73,12 +73,14 @@ func unified(c Change, before, after string) FileDiff {
 		to = "/dev/null"
 	}
 	d := FileDiff{Text: udiff.Unified(from, to, before, after)}
+	header := 2
 	for line := range strings.Lines(d.Text) {
 		switch {
-		case strings.HasPrefix(line, "+++ "), strings.HasPrefix(line, "--- "):
-		case strings.HasPrefix(line, "+"):
+		case header > 0:
+			header--
+		case line[0] == '+':
 			d.Added++
-		case strings.HasPrefix(line, "-"):
+		case line[0] == '-':
 			d.Removed++
 		}
 	}
@@ -92,13 +94,13 @@ func unified(c Change, before, after string) FileDiff {
 func summary(c Change) string {
 	switch {
 	case c.Old.IsDir() || c.New.IsDir():
-		return fmt.Sprintf("%s directory %s\n", c.Kind, c.Path)
+		return fmt.Sprintf("%s directory %s\n", c.Kind, c.Path.Display())
 	case c.Kind == Added:
-		return fmt.Sprintf("added %s, %s, %d bytes\n", c.Path, c.New.Mode, c.New.Size)
+		return fmt.Sprintf("added %s, %s, %d bytes\n", c.Path.Display(), c.New.Mode, c.New.Size)
 	case c.Kind == Deleted:
-		return fmt.Sprintf("deleted %s, %s, %d bytes\n", c.Path, c.Old.Mode, c.Old.Size)
+		return fmt.Sprintf("deleted %s, %s, %d bytes\n", c.Path.Display(), c.Old.Mode, c.Old.Size)
 	case c.Old.Mode != c.New.Mode && c.Old.Size == c.New.Size:
-		return fmt.Sprintf("modified %s, mode %s to %s\n", c.Path, c.Old.Mode, c.New.Mode)
+		return fmt.Sprintf("modified %s, mode %s to %s\n", c.Path.Display(), c.Old.Mode, c.New.Mode)
 	}
-	return fmt.Sprintf("modified %s, %s %d bytes to %s %d bytes\n", c.Path, c.Old.Mode, c.Old.Size, c.New.Mode, c.New.Size)
+	return fmt.Sprintf("modified %s, %s %d bytes to %s %d bytes\n", c.Path.Display(), c.Old.Mode, c.Old.Size, c.New.Mode, c.New.Size)
 }

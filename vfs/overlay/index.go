@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/astrid-go/astrid/internal/durable"
+	"github.com/astrid-go/astrid/vfs"
 )
 
 const indexFile = "index"
@@ -30,43 +31,45 @@ type entry struct {
 // index is the overlay's memory beside the data. It is a log: every change is a
 // line at the end, and Open replays it. The overlay's lock guards it.
 type index struct {
+	dir    *durable.Dir
 	file   *os.File
+	size   int64 // of the lines that are acknowledged
 	base   map[string]string
 	white  map[string]bool
 	lines  int
-	broken error // a line was not written: nothing more is accepted
+	most   int   // lines at which the log is written anew
+	broken error // a line could not be taken back: nothing more is accepted
 }
+
+// slack is how many lines of the log may be out of date before it is written
+// anew, besides half of it.
+const slack = 1024
 
 // openIndex replays the log. A last line without its end is one that was never
 // acknowledged; it is cut off.
 func openIndex(dir *durable.Dir) (*index, error) {
-	x := &index{base: map[string]string{}, white: map[string]bool{}}
+	x := &index{dir: dir, base: map[string]string{}, white: map[string]bool{}}
 	f, err := dir.Root().OpenFile(indexFile, os.O_RDWR|os.O_CREATE, durable.Private)
 	if err != nil {
 		return nil, fmt.Errorf("open the index: %w", err)
 	}
-	good, err := x.replay(f)
-	if err == nil {
-		err = f.Truncate(good)
-	}
-	if err == nil && x.lines > 2*(len(x.base)+len(x.white))+64 {
-		err = errors.Join(f.Close(), x.compact(dir))
-		if err == nil {
-			f, err = dir.Root().OpenFile(indexFile, os.O_RDWR, durable.Private)
-		}
+	x.file = f
+	if x.size, err = x.replay(f); err == nil {
+		err = f.Truncate(x.size)
 	}
 	if err == nil {
-		_, err = f.Seek(0, io.SeekEnd)
+		_, err = f.Seek(x.size, io.SeekStart)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read the index: %w", err), f.Close())
 	}
-	x.file = f
+	x.most = 2*(len(x.base)+len(x.white)) + slack
 	return x, nil
 }
 
-func (x *index) replay(f *os.File) (good int64, err error) {
-	in := bufio.NewReader(f)
+// replay applies the lines of a log and returns where the last whole one ends.
+func (x *index) replay(log io.Reader) (good int64, err error) {
+	in := bufio.NewReader(log)
 	for {
 		line, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
@@ -75,16 +78,31 @@ func (x *index) replay(f *os.File) (good int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		var e entry
-		d := json.NewDecoder(bytes.NewReader(line))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&e); err != nil {
+		e, err := parseEntry(line)
+		if err != nil {
 			return 0, fmt.Errorf("line at byte %d: %w; restore the overlay or remove it", good, err)
 		}
 		x.apply(e)
 		good += int64(len(line))
 		x.lines++
 	}
+}
+
+func parseEntry(line []byte) (entry, error) {
+	var e entry
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil {
+		return e, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return e, errors.New("more than one entry")
+	}
+	n, err := vfs.ParseName(e.Path)
+	if err == nil && (n.String() != e.Path || n.IsRoot()) {
+		err = errors.New("the path is not in its plain form")
+	}
+	return e, err
 }
 
 func (x *index) apply(e entry) {
@@ -101,59 +119,90 @@ func (x *index) apply(e entry) {
 	}
 }
 
-// add appends entries in one write, then applies them.
+// add appends entries in one write, then applies them. What cannot be written
+// as a whole is taken back.
 func (x *index) add(entries ...entry) error {
 	if x.broken != nil || len(entries) == 0 {
 		return x.broken
 	}
-	var lines bytes.Buffer
-	for _, e := range entries {
-		b, err := json.Marshal(e)
-		if err != nil {
-			return fmt.Errorf("write the index: %w", err)
+	lines, err := encode(entries)
+	if err != nil {
+		return err
+	}
+	if _, err := x.file.Write(lines); err != nil {
+		at, _ := vfs.ParseName(entries[0].Path)
+		if undo := x.rewind(); undo != nil {
+			x.broken = vfs.Wrap("record a change of", at, undo)
 		}
-		lines.Write(append(b, '\n'))
+		return vfs.Wrap("record a change of", at, err)
 	}
-	if _, err := x.file.Write(lines.Bytes()); err != nil {
-		x.broken = fmt.Errorf("write the index: %w; open the overlay again", err)
-		return x.broken
-	}
+	x.size += int64(len(lines))
 	for _, e := range entries {
 		x.apply(e)
 	}
-	x.lines += len(entries)
+	if x.lines += len(entries); x.lines > x.most {
+		x.compact()
+	}
 	return nil
 }
 
-// compact writes the log anew with only what still holds.
-func (x *index) compact(dir *durable.Dir) error {
-	var all bytes.Buffer
-	yes := true
-	for p, base := range x.base {
-		if err := json.NewEncoder(&all).Encode(entry{Path: p, Base: base}); err != nil {
-			return err
+func encode(entries []entry) ([]byte, error) {
+	var lines bytes.Buffer
+	out := json.NewEncoder(&lines)
+	for _, e := range entries {
+		if err := out.Encode(e); err != nil {
+			return nil, fmt.Errorf("write the index: %w", err)
 		}
+	}
+	return lines.Bytes(), nil
+}
+
+func (x *index) rewind() error {
+	_, err := x.file.Seek(x.size, io.SeekStart)
+	return errors.Join(x.file.Truncate(x.size), err)
+}
+
+// compact writes the log anew with only what still holds. When that fails the
+// old log goes on: it holds the same, only longer.
+func (x *index) compact() {
+	x.most = 2*x.lines + slack
+	var all []entry
+	for p, base := range x.base {
+		all = append(all, entry{Path: p, Base: base})
 	}
 	for p := range x.white {
-		if err := json.NewEncoder(&all).Encode(entry{Path: p, White: &yes}); err != nil {
-			return err
-		}
+		all = append(all, white(p, true))
 	}
-	x.lines = len(x.base) + len(x.white)
-	return dir.Replace(indexFile, all.Bytes(), durable.Private)
+	lines, err := encode(all)
+	if err == nil {
+		err = x.dir.Replace(indexFile, lines, durable.Private)
+	}
+	if err != nil {
+		return
+	}
+	f, err := x.dir.Root().OpenFile(indexFile, os.O_RDWR, durable.Private)
+	if err == nil {
+		_, err = f.Seek(0, io.SeekEnd)
+	}
+	if err != nil { // the file that is open is not the one that will be read
+		x.broken = vfs.Wrap("open the index again", vfs.Root(), err)
+		return
+	}
+	x.broken = x.file.Close()
+	x.file, x.size, x.lines = f, int64(len(lines)), len(all)
+	x.most = 2*x.lines + slack
 }
 
 // clear forgets everything.
 func (x *index) clear() error {
-	if err := x.file.Truncate(0); err != nil {
-		return fmt.Errorf("clear the index: %w", err)
-	}
-	if _, err := x.file.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("clear the index: %w", err)
+	x.size = 0
+	if err := x.rewind(); err != nil {
+		x.broken = vfs.Wrap("clear the index of", vfs.Root(), err)
+		return x.broken
 	}
 	clear(x.base)
 	clear(x.white)
-	x.lines = 0
+	x.lines, x.most, x.broken = 0, slack, nil
 	return nil
 }
 

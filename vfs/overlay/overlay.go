@@ -60,14 +60,15 @@ type Config struct {
 // Overlay is a principal's view of a workspace. It is safe for concurrent use.
 type Overlay struct {
 	lower *vfs.Host
-	upper *vfs.Host // upper/data
 	dir   *durable.Dir
-	limit int64
+	// reached is called after each durable step of a commit, under mu.
+	reached func(point string)
 
-	mu     sync.RWMutex // guards what follows, and makes an operation one step
-	index  *index
-	used   int64 // bytes in upper/data
-	closed bool
+	mu      sync.RWMutex // guards what follows, and makes an operation one step
+	upper   *upper       // upper/data
+	index   *index
+	pending *plan // a commit behind its commit point that is not finished
+	closed  bool
 }
 
 var _ vfs.FS = (*Overlay)(nil)
@@ -78,46 +79,27 @@ func Open(cfg Config) (*Overlay, error) {
 	if err := os.MkdirAll(data, durable.PrivateDir); err != nil {
 		return nil, fmt.Errorf("make the upper directory: %w", err)
 	}
-	o := &Overlay{lower: cfg.Lower, limit: cfg.MaxBytes}
-	if err := o.open(cfg.UpperDir, data); err != nil {
+	o := &Overlay{lower: cfg.Lower, reached: func(string) {}}
+	if err := o.open(cfg.UpperDir, data, cfg.MaxBytes); err != nil {
 		return nil, errors.Join(fmt.Errorf("open overlay %s: %w", cfg.UpperDir, err), o.Close())
 	}
 	return o, nil
 }
 
-func (o *Overlay) open(dir, data string) (err error) {
+func (o *Overlay) open(dir, data string, limit int64) (err error) {
 	if o.dir, err = durable.OpenDir(dir); err != nil {
 		return err
 	}
-	if o.upper, err = vfs.OpenHost(data); err != nil {
+	if err = o.dir.Sweep(); err != nil {
+		return err
+	}
+	if o.upper, err = openUpper(data, limit); err != nil {
 		return err
 	}
 	if o.index, err = openIndex(o.dir); err != nil {
 		return err
 	}
-	if err := o.recover(); err != nil {
-		return err
-	}
-	return o.measure()
-}
-
-// measure counts what the upper holds and removes unfinished files.
-func (o *Overlay) measure() error {
-	o.used = 0
-	root := o.upper.Root()
-	return fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		if vfs.IsTemp(d.Name()) {
-			return root.Remove(p)
-		}
-		i, err := d.Info()
-		if err == nil && i.Mode().IsRegular() {
-			o.used += i.Size()
-		}
-		return err
-	})
+	return o.recover()
 }
 
 // Close gives the upper up; it is kept on disk. It is safe twice.

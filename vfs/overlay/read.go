@@ -1,69 +1,49 @@
 package overlay
 
 import (
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/astrid-go/astrid/vfs"
 )
 
-// maxLinks bounds the links that one lookup follows; it is Linux's own limit.
-const maxLinks = 40
+// where says which layer shows a name without links above it: the upper, or the
+// lower when err is nil too.
+func (o *Overlay) where(n vfs.Name) (inUpper bool, err error) {
+	if o.upper.has(n) {
+		return true, nil
+	}
+	if o.upper.blocks(n) {
+		return false, fail("stat", n, vfs.CodeNotDirectory, "what is above it is no directory")
+	}
+	if _, hidden := o.index.hides(n.String()); hidden {
+		return false, fail("stat", n, vfs.CodeNotFound, "no such file or directory")
+	}
+	return false, nil
+}
 
 // layer returns what stands at a name without links above it, and whether the
 // upper holds it.
 func (o *Overlay) layer(n vfs.Name) (i vfs.Info, inUpper bool, err error) {
-	i, err = o.upper.Lstat(n)
-	if err == nil {
-		return i, true, nil
+	inUpper, err = o.where(n)
+	switch {
+	case err != nil:
+	case inUpper:
+		i, err = o.upper.Lstat(n)
+	default:
+		i, err = o.lower.Lstat(n)
 	}
-	if code := vfs.CodeOf(err); code != vfs.CodeNotFound && code != vfs.CodeNotDirectory {
-		return i, false, err
-	}
-	if _, hidden := o.index.hides(n.String()); hidden {
-		return i, false, fail("stat", n, vfs.CodeNotFound, "no such file or directory")
-	}
-	i, err = o.lower.Lstat(n)
-	return i, false, err
+	return i, inUpper, err
 }
 
-// resolve follows the links on the way to a name, and at its end when last is
-// set, and returns the name of what it leads to. That need not exist.
+// resolve follows links over both layers; see vfs.Follow.
 func (o *Overlay) resolve(op string, n vfs.Name, last bool) (vfs.Name, error) {
-	at, rest := vfs.Root(), n.Parts()
-	for links := 0; len(rest) > 0; {
-		part := rest[0]
-		rest = rest[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			if at.IsRoot() {
-				return at, fail(op, n, vfs.CodeEscape, "a link on the path leads out of the workspace")
-			}
-			at = at.Dir()
-			continue
+	return vfs.Follow(op, n, last, func(at vfs.Name) (i vfs.Info, target string, err error) {
+		i, inUpper, err := o.layer(at)
+		if err == nil && i.IsLink() {
+			target, err = o.target(at, inUpper)
 		}
-		next := at.Join(part)
-		i, inUpper, err := o.layer(next)
-		if err != nil || !i.IsLink() || len(rest) == 0 && !last {
-			at = next // what is missing ends links; the operation says what it means
-			continue
-		}
-		if links++; links > maxLinks {
-			return at, fail(op, n, vfs.CodeEscape, "too many links on the path")
-		}
-		target, err := o.target(next, inUpper)
-		if err != nil {
-			return at, err
-		}
-		if path.IsAbs(target) {
-			return at, fail(op, n, vfs.CodeEscape, "a link on the path leads out of the workspace")
-		}
-		rest = append(strings.Split(target, "/"), rest...)
-	}
-	return at, nil
+		return i, target, err
+	})
 }
 
 func (o *Overlay) target(n vfs.Name, inUpper bool) (string, error) {
@@ -96,8 +76,17 @@ func (o *Overlay) stat(n vfs.Name, last bool) (vfs.Info, error) {
 	if err != nil {
 		return vfs.Info{}, err
 	}
-	i, _, err := o.layer(at)
-	return i, err
+	i, inUpper, err := o.layer(at)
+	if err != nil || !inUpper || !i.IsDir() {
+		return i, err
+	}
+	if _, hidden := o.index.hides(at.String()); !hidden {
+		// A directory that only leads to a change is the lower's.
+		if below, err := o.lower.Lstat(at); err == nil && below.IsDir() {
+			i.Mode = below.Mode
+		}
+	}
+	return i, nil
 }
 
 // ReadFile implements vfs.FS.
@@ -112,7 +101,7 @@ func (o *Overlay) ReadFile(n vfs.Name) ([]byte, error) {
 
 // content reads a file whose name has no links.
 func (o *Overlay) content(at vfs.Name) ([]byte, error) {
-	_, inUpper, err := o.layer(at)
+	inUpper, err := o.where(at)
 	switch {
 	case err != nil:
 		return nil, err
@@ -146,46 +135,45 @@ func (o *Overlay) ReadDir(n vfs.Name) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.list(at)
+	names, err := o.list(at)
+	if err == nil && len(names) > vfs.MaxEntries {
+		return nil, fail("list", at, vfs.CodeTooLarge, "directory has more than 4096 entries")
+	}
+	return names, err
 }
 
 // list merges the entries of both layers.
 func (o *Overlay) list(at vfs.Name) ([]string, error) {
-	i, _, err := o.layer(at)
+	i, inUpper, err := o.layer(at)
 	if err != nil {
 		return nil, err
 	}
 	if !i.IsDir() {
 		return nil, fail("list", at, vfs.CodeNotDirectory, "it is no directory")
 	}
-	names, err := entries(o.upper, at)
-	if err != nil {
-		return nil, err
+	var names []string
+	if inUpper {
+		if names, err = o.upper.Entries(at); err != nil {
+			return nil, err
+		}
 	}
 	if _, hidden := o.index.hides(at.String()); !hidden {
-		below, err := entries(o.lower, at)
-		if err != nil {
+		below, err := o.lower.Entries(at)
+		if err != nil && !missing(err) {
 			return nil, err
 		}
 		for _, e := range below {
-			if !o.index.white[at.Join(e).String()] && !vfs.IsTemp(e) {
+			if !o.index.white[at.Join(e).String()] {
 				names = append(names, e)
 			}
 		}
 	}
 	slices.Sort(names)
-	names = slices.Compact(names)
-	if len(names) > vfs.MaxEntries {
-		return nil, fail("list", at, vfs.CodeTooLarge, "directory has too many entries")
-	}
-	return names, nil
+	return slices.Compact(names), nil
 }
 
-// entries lists a directory of one layer; one that is not there has none.
-func entries(layer *vfs.Host, at vfs.Name) ([]string, error) {
-	names, err := layer.ReadDir(at)
-	if code := vfs.CodeOf(err); err != nil && (code == vfs.CodeNotFound || code == vfs.CodeNotDirectory) {
-		return nil, nil
-	}
-	return names, err
+// missing reports whether err says that nothing is there.
+func missing(err error) bool {
+	code := vfs.CodeOf(err)
+	return err != nil && (code == vfs.CodeNotFound || code == vfs.CodeNotDirectory)
 }

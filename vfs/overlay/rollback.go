@@ -3,6 +3,8 @@ package overlay
 import (
 	"context"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/astrid-go/astrid/vfs"
 )
@@ -14,6 +16,9 @@ func (o *Overlay) Rollback(ctx context.Context, names []vfs.Name) ([]vfs.Name, e
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.check("roll back", vfs.Root()); err != nil {
+		return nil, err
+	}
+	if err := o.settle("roll back", vfs.Root()); err != nil {
 		return nil, err
 	}
 	all, err := o.changes(ctx)
@@ -35,14 +40,8 @@ func (o *Overlay) Rollback(ctx context.Context, names []vfs.Name) ([]vfs.Name, e
 // reset drops everything. Data goes first: what is left of it after a crash
 // still shows as changes.
 func (o *Overlay) reset() error {
-	names, err := o.upper.ReadDir(vfs.Root())
-	if err != nil {
-		return err
-	}
-	for _, e := range names {
-		if err := o.drop(vfs.Root().Join(e)); err != nil {
-			return fmt.Errorf("roll back: %w", err)
-		}
+	if err := o.upper.drop(vfs.Root()); err != nil {
+		return fmt.Errorf("roll back: %w", err)
 	}
 	return o.index.clear()
 }
@@ -53,46 +52,40 @@ func (o *Overlay) forget(n vfs.Name) error {
 	if err := o.uncover(n); err != nil {
 		return err
 	}
-	i, err := o.upper.Lstat(n)
-	if err == nil {
-		held := i.Size
-		err = o.upper.Remove(n)
-		if i.IsDir() && vfs.CodeOf(err) == vfs.CodeNotEmpty {
-			return nil // changes below it are kept
-		}
-		if err == nil && i.Mode.IsRegular() {
-			o.used -= held
-		}
-	}
-	if code := vfs.CodeOf(err); err != nil && code != vfs.CodeNotFound && code != vfs.CodeNotDirectory {
+	err := o.upper.discard(n)
+	if err != nil && vfs.CodeOf(err) != vfs.CodeNotEmpty { // changes below are kept
 		return err
 	}
 	return o.index.add(entry{Path: n.String(), Forget: true})
 }
 
-// uncover takes a path out of the whiteout that hides it. A whiteout of a
-// directory above it is split, so that everything else stays hidden.
+// uncover takes a path out of the whiteouts that hide it. A whiteout of a
+// directory above it is split, so that everything else which the agent deleted
+// stays hidden; what it never saw appears.
 func (o *Overlay) uncover(n vfs.Name) error {
 	p := n.String()
-	by, hidden := o.index.hides(p)
-	if !hidden {
-		return nil
+	for by, hidden := o.index.hides(p); hidden; by, hidden = o.index.hides(p) {
+		if err := o.index.add(o.split(by, p)...); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// split takes back the whiteout by, which hides p, and gives one to each path
+// beside the way from by down to p.
+func (o *Overlay) split(by, p string) []entry {
 	lines := []entry{white(by, false)}
-	if by != p {
-		top, err := vfs.ParseName(by)
-		if err != nil {
-			return err
-		}
-		below := map[vfs.Name]bool{}
-		if err := o.hidden(top, below); err != nil {
-			return err
-		}
-		for other := range below {
-			if !n.Under(other) {
-				lines = append(lines, white(other.String(), true))
-			}
+	if by == p {
+		return lines
+	}
+	for other, base := range o.index.base {
+		dir := path.Dir(other)
+		between := (dir == by || strings.HasPrefix(dir, by+"/")) && strings.HasPrefix(p, dir+"/")
+		leads := other == p || strings.HasPrefix(p, other+"/")
+		if between && !leads && base != absent {
+			lines = append(lines, white(other, true))
 		}
 	}
-	return o.index.add(lines...)
+	return lines
 }

@@ -1,6 +1,8 @@
 package overlay
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/astrid-go/astrid/vfs"
@@ -13,8 +15,25 @@ func (o *Overlay) change(op string, n vfs.Name, last bool) (at vfs.Name, release
 	if err := o.check(op, n); err != nil {
 		return n, o.mu.Unlock, err
 	}
+	if err := o.settle(op, n); err != nil {
+		return n, o.mu.Unlock, err
+	}
 	at, err = o.resolve(op, n, last)
 	return at, o.mu.Unlock, err
+}
+
+// settle finishes the commit that failed behind its commit point: until it has,
+// nothing may change what it still has to forget.
+func (o *Overlay) settle(op string, n vfs.Name) error {
+	if o.pending == nil {
+		return nil
+	}
+	if err := o.finish(*o.pending); err != nil {
+		why := fmt.Errorf("an earlier commit is not finished: %w", err)
+		return &vfs.PathError{Op: op, Name: n.String(), Code: vfs.CodeOf(err), Err: why}
+	}
+	o.pending = nil
+	return nil
 }
 
 // WriteFile implements vfs.FS. A new file has mode 0644, a replaced one keeps
@@ -45,7 +64,7 @@ func (o *Overlay) Append(n vfs.Name, data []byte) error {
 // write puts a whole file into the upper. Its order is that of the package
 // comment: base, then data.
 func (o *Overlay) write(at vfs.Name, data []byte, mode fs.FileMode) error {
-	old, inUpper, err := o.layer(at)
+	old, _, err := o.layer(at)
 	switch {
 	case err == nil && old.IsDir():
 		return fail("write", at, vfs.CodeIsDirectory, "it is a directory")
@@ -56,24 +75,13 @@ func (o *Overlay) write(at vfs.Name, data []byte, mode fs.FileMode) error {
 	case vfs.CodeOf(err) != vfs.CodeNotFound:
 		return err
 	}
-	held := int64(0)
-	if inUpper {
-		held = old.Size
-	}
-	if o.used-held+int64(len(data)) > o.limit {
-		return fail("write", at, vfs.CodeQuota, "the storage quota of the principal is used up")
-	}
 	if err := o.parents("write", at); err != nil {
 		return err
 	}
 	if err := o.remember(at); err != nil {
 		return err
 	}
-	if err := o.upper.Replace(at, data, mode); err != nil {
-		return err
-	}
-	o.used += int64(len(data)) - held
-	return nil
+	return o.upper.put(at, data, mode)
 }
 
 // parents makes the directory of a path in the upper; it must exist in the
@@ -87,25 +95,32 @@ func (o *Overlay) parents(op string, at vfs.Name) error {
 	if !i.IsDir() {
 		return fail(op, at, vfs.CodeNotDirectory, "what is above it is no directory")
 	}
-	return o.upper.MkdirAll(dir)
+	return o.upper.mkdirAll(dir)
 }
 
-// remember records what the lower has at a path, once for each change.
+// remember records what the lower has at a path when it is first changed.
 func (o *Overlay) remember(at vfs.Name) error {
-	p := at.String()
-	if _, known := o.index.base[p]; known {
+	if o.changed(at) {
 		return nil
 	}
-	id, err := identity(o.lower, at)
+	id, err := o.below(at)
 	if err != nil {
 		return err
 	}
-	return o.index.add(entry{Path: p, Base: id})
+	return o.index.add(entry{Path: at.String(), Base: id})
+}
+
+// changed reports whether the base of a path is that of a change which still
+// holds. One without a change is left over from an operation that failed.
+func (o *Overlay) changed(at vfs.Name) bool {
+	_, known := o.index.base[at.String()]
+	_, hidden := o.index.hides(at.String())
+	return known && (hidden || o.upper.has(at))
 }
 
 // Mkdir implements vfs.FS.
 func (o *Overlay) Mkdir(n vfs.Name) error {
-	at, release, err := o.change("make directory", n, true)
+	at, release, err := o.change("make directory", n, false)
 	defer release()
 	if err != nil {
 		return err
@@ -119,7 +134,7 @@ func (o *Overlay) Mkdir(n vfs.Name) error {
 	if err := o.remember(at); err != nil {
 		return err
 	}
-	return o.upper.Mkdir(at)
+	return o.upper.mkdirAll(at)
 }
 
 // MkdirAll implements vfs.FS.
@@ -140,7 +155,7 @@ func (o *Overlay) MkdirAll(n vfs.Name) error {
 			if err := o.remember(dir); err != nil {
 				return err
 			}
-			if err := o.upper.MkdirAll(dir); err != nil {
+			if err := o.upper.mkdirAll(dir); err != nil {
 				return err
 			}
 		}
@@ -192,55 +207,41 @@ func (o *Overlay) remove(at vfs.Name) (int, error) {
 		return 0, fail("remove", at, vfs.CodeAccess, "the root itself stays")
 	}
 	count := 0
-	var lines []entry
-	if err := o.walk(at, func(n vfs.Name, _ vfs.Info, inUpper bool) error {
+	var before, after []entry
+	if err := o.walk(at, func(n vfs.Name, _ vfs.Info, _ bool) error {
 		count++
-		if _, known := o.index.base[n.String()]; known {
-			return nil
+		base := o.index.base[n.String()]
+		if !o.changed(n) {
+			id, err := o.below(n)
+			if err != nil {
+				return err
+			}
+			base = id
+			before = append(before, entry{Path: n.String(), Base: id})
 		}
-		id, err := identity(o.lower, n)
-		lines = append(lines, entry{Path: n.String(), Base: id})
-		return err
+		if base == absent {
+			after = append(after, entry{Path: n.String(), Forget: true})
+		}
+		return nil
 	}); err != nil {
 		return 0, err
 	}
-	if _, err := o.lower.Lstat(at); err == nil {
-		lines = append(lines, white(at.String(), true))
+	if _, hidden := o.index.hides(at.String()); !hidden {
+		id, err := o.below(at)
+		if err != nil {
+			return 0, err
+		}
+		if id != absent {
+			before = append(before, white(at.String(), true))
+		}
 	}
-	if err := o.index.add(lines...); err != nil {
+	if err := o.index.add(before...); err != nil {
 		return 0, err
 	}
-	return count, o.drop(at)
-}
-
-// drop removes a path from the upper, with what is below it.
-func (o *Overlay) drop(at vfs.Name) error {
-	freed := int64(0)
-	i, err := o.upper.Lstat(at)
-	if vfs.CodeOf(err) == vfs.CodeNotFound || vfs.CodeOf(err) == vfs.CodeNotDirectory {
-		return nil
+	if err := o.upper.drop(at); err != nil {
+		return 0, err
 	}
-	if err != nil {
-		return err
-	}
-	if i.IsDir() {
-		names, err := o.upper.ReadDir(at)
-		if err != nil {
-			return err
-		}
-		for _, e := range names {
-			if err := o.drop(at.Join(e)); err != nil {
-				return err
-			}
-		}
-	} else if i.Mode.IsRegular() {
-		freed = i.Size
-	}
-	if err := o.upper.Remove(at); err != nil {
-		return err
-	}
-	o.used -= freed
-	return nil
+	return count, o.index.add(after...) // what never was below is no change any more
 }
 
 // walk visits a path of the merged view and all below it, parents first.
@@ -265,7 +266,7 @@ func (o *Overlay) walk(at vfs.Name, visit func(vfs.Name, vfs.Info, bool) error) 
 }
 
 // Rename implements vfs.FS. What is moved is copied and then removed: a crash
-// in between leaves both.
+// in between leaves the source and of a directory perhaps a part of the copy.
 func (o *Overlay) Rename(from, to vfs.Name) error {
 	source, release, err := o.change("move", from, false)
 	defer release()
@@ -276,20 +277,20 @@ func (o *Overlay) Rename(from, to vfs.Name) error {
 	if err != nil {
 		return err
 	}
-	if source == dest {
-		return nil
+	i, _, err := o.layer(source)
+	if err != nil || source == dest {
+		return err
 	}
 	if source.IsRoot() || dest.IsRoot() || dest.Under(source) {
 		return fail("move", from, vfs.CodeInvalid, "a directory cannot move into itself")
-	}
-	i, _, err := o.layer(source)
-	if err != nil {
-		return err
 	}
 	if old, _, err := o.layer(dest); err == nil && (old.IsDir() || i.IsDir()) {
 		return fail("move", to, vfs.CodeExists, "a directory is moved, or is in the way")
 	}
 	if err := o.copy(source, dest); err != nil {
+		if i.IsDir() { // nothing was at dest before
+			err = errors.Join(err, o.upper.drop(dest))
+		}
 		return err
 	}
 	_, err = o.remove(source)
@@ -311,22 +312,18 @@ func (o *Overlay) copy(source, dest vfs.Name) error {
 		}
 		switch {
 		case i.IsDir():
-			return o.upper.Mkdir(to)
+			return o.upper.mkdirAll(to)
 		case i.IsLink():
 			target, err := o.target(n, inUpper)
 			if err != nil {
 				return err
 			}
-			return o.upper.Link(to, target)
+			return o.upper.link(to, target)
 		}
 		data, err := o.content(n)
 		if err != nil {
 			return err
 		}
-		if o.used+int64(len(data)) > o.limit {
-			return fail("move", to, vfs.CodeQuota, "the storage quota of the principal is used up")
-		}
-		o.used += int64(len(data))
-		return o.upper.Replace(to, data, i.Mode.Perm())
+		return o.upper.put(to, data, i.Mode)
 	})
 }
