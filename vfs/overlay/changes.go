@@ -129,7 +129,7 @@ func (o *Overlay) Changes(ctx context.Context) (ChangeSet, error) {
 func (s ChangeSet) Files() ChangeSet {
 	var out ChangeSet
 	for i, c := range s {
-		dir := c.Old.IsDir() || c.New.IsDir()
+		dir := c.Kind != Modified && (c.Old.IsDir() || c.New.IsDir())
 		if dir && i+1 < len(s) && s[i+1].Path.Under(c.Path) {
 			continue
 		}
