@@ -143,10 +143,13 @@ func (in *Instance) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// running is the context key that says that an instance is running the call.
+type running struct{ in *Instance }
+
 // run takes the turn and runs do in the sandbox. An error of do kills the
 // instance, unless it says that there was nothing to call.
 func (in *Instance) run(ctx context.Context, export string, do func(context.Context) error) error {
-	if f := frameOf(ctx); f != nil && f.root == in {
+	if ctx.Value(running{in}) != nil {
 		return fmt.Errorf("call %s: %w", export, ErrBusy)
 	}
 	select {
@@ -158,7 +161,7 @@ func (in *Instance) run(ctx context.Context, export string, do func(context.Cont
 	if err := in.Err(); err != nil {
 		return fmt.Errorf("call %s: %w", export, err)
 	}
-	err := do(in.cfg.Sandbox.Enter(ctx))
+	err := do(context.WithValue(in.cfg.Sandbox.Enter(ctx), running{in}, true))
 	if errors.Is(err, canon.ErrNoExport) {
 		return err
 	}
