@@ -146,6 +146,7 @@ func TestAWaitEndsWithItsContextOrTheConnection(t *testing.T) {
 			return api.Empty{}, nil
 		}
 	})
+	open := r.latch(release)
 	c := r.dial("alice")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -163,7 +164,7 @@ func TestAWaitEndsWithItsContextOrTheConnection(t *testing.T) {
 	if err := c.Request(t.Context(), "M", nil, nil); !errors.Is(err, api.ErrClosed) {
 		t.Errorf("after that: %v", err)
 	}
-	close(release)
+	open()
 }
 
 func (r *rig) running() int {

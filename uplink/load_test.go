@@ -118,6 +118,7 @@ func TestShutdownSendsWhatWaits(t *testing.T) {
 			return api.Empty{}, nil
 		}
 	})
+	open := r.latch(release)
 	w := r.login("alice")
 	w.frame(`{"topic":"astrid.v1.request.shutdown","payload":{"type":"raw_json","method":"Shutdown"}}`)
 	<-began
@@ -128,7 +129,11 @@ func TestShutdownSendsWhatWaits(t *testing.T) {
 	if topic, e := w.refusal(); topic != "astrid.v1.response.late" || e.Code != api.CodeUnavailable {
 		t.Fatalf("%s answered %+v", topic, e)
 	}
-	close(release)
+	w.frame(`{"topic":"user.v1.prompt","payload":{"type":"user_input","text":"hi"}}`)
+	if _, e := w.refusal(); e.Code != api.CodeUnavailable || len(r.messages()) > 0 {
+		t.Fatalf("a prompt is answered %+v", e)
+	}
+	open()
 	if m := w.read(); m.Topic != "astrid.v1.response.shutdown" {
 		t.Fatalf("got %+v", m)
 	}
@@ -158,11 +163,41 @@ func TestShutdownEndsRequestsThatHang(t *testing.T) {
 	w.gone()
 }
 
+func TestCallsWithoutAResultAreLimited(t *testing.T) {
+	r := newRig(t, func(c *Config) {
+		c.Publish = func(context.Context, bus.Message) error { return nil }
+	})
+	w := r.login("alice")
+	for i := range maxCalls + 1 {
+		w.frame(fmt.Sprintf(`{"topic":"tool.v1.execute.a","payload":{"type":"tool_execute_request","call_id":"c%d","tool_name":"a","arguments":{}}}`, i))
+		if i == maxCalls/2 { // let the messages be published, so that only calls pile up
+			w.frame(`{"topic":"astrid.v1.request.x","payload":{"type":"raw_json","method":"M"}}`)
+			w.read()
+			eventually(t, "all are published", func() bool { return r.jobs() == 0 })
+		}
+	}
+	if topic, e := w.refusal(); topic != "tool.v1.execute.a.result" || e.Code != api.CodeRateLimited || !strings.Contains(e.Message, "calls of this connection") {
+		t.Fatalf("%s answered %+v", topic, e)
+	}
+}
+
+// jobs counts the messages that wait to be published.
+func (r *rig) jobs() int {
+	n := 0
+	for _, c := range r.Server.connections() {
+		c.publisher.mu.Lock()
+		n += len(c.publisher.jobs)
+		c.publisher.mu.Unlock()
+	}
+	return n
+}
+
 func TestAMessageThatWaitsForAGuardStopsNoRequest(t *testing.T) {
 	release := make(chan struct{})
 	r := newRig(t, func(c *Config) {
 		c.Publish = func(context.Context, bus.Message) error { <-release; return nil }
 	})
+	open := r.latch(release)
 	w := r.login("alice")
 	for range maxJobs + 1 { // one is taken up, the others wait
 		w.frame(`{"topic":"user.v1.prompt","payload":{"type":"user_input","text":"hi"}}`)
@@ -175,5 +210,5 @@ func TestAMessageThatWaitsForAGuardStopsNoRequest(t *testing.T) {
 	if _, e := w.refusal(); e.Code != api.CodeRateLimited {
 		t.Fatalf("answered %+v", e)
 	}
-	close(release)
+	open()
 }

@@ -313,6 +313,14 @@ func eventually(t testing.TB, what string, is func() bool) {
 	}
 }
 
+// latch is a channel that open closes, at the latest when the test ends: a test
+// that fails must not leave a server waiting. It is made after the rig.
+func (r *rig) latch(c chan struct{}) (open func()) {
+	open = sync.OnceFunc(func() { close(c) })
+	r.t.Cleanup(open)
+	return open
+}
+
 func who(t testing.TB, name string) principal.ID {
 	t.Helper()
 	id, err := principal.Parse(name)

@@ -187,6 +187,7 @@ func TestNobodyAnswersForAnotherPrincipal(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Publish = func(context.Context, bus.Message) error { <-release; return nil }
 	})
+	open := r.latch(release)
 	w := r.login("alice")
 	call := `{"topic":"tool.v1.execute.a","payload":{"type":"tool_execute_request","call_id":"c1","tool_name":"a","arguments":{}}}`
 	w.frame(call)
@@ -205,7 +206,7 @@ func TestNobodyAnswersForAnotherPrincipal(t *testing.T) {
 	if m := w.read(); !strings.Contains(string(m.Payload), `"content":"true"`) {
 		t.Fatalf("got %s", m.Payload)
 	}
-	close(release)
+	open()
 }
 
 func TestAResultTooLargeForAFrameIsExplained(t *testing.T) {
@@ -235,6 +236,7 @@ func TestRequestsRunBesideEachOtherUpToALimit(t *testing.T) {
 			return api.Empty{}, nil
 		}
 	})
+	open := r.latch(release)
 	w := r.login("alice")
 	for i := range maxRequests {
 		w.frame(fmt.Sprintf(`{"topic":"astrid.v1.request.x.%d","payload":{"type":"raw_json","method":"M"}}`, i))
@@ -244,7 +246,7 @@ func TestRequestsRunBesideEachOtherUpToALimit(t *testing.T) {
 	if topic, e := w.refusal(); topic != "astrid.v1.response.x.more" || e.Code != api.CodeRateLimited {
 		t.Fatalf("%s answered %+v", topic, e)
 	}
-	close(release)
+	open()
 	for range maxRequests {
 		if m := w.read(); !strings.Contains(string(m.Payload), "Success") {
 			t.Fatalf("got %s", m.Payload)
