@@ -207,7 +207,7 @@ func (o *Overlay) applyAgain(step op) error {
 		return err
 	}
 	now, err := o.below(n)
-	if err != nil || now != step.Was || !o.upper.has(n) {
+	if err != nil || now != step.Was && now != absent || !o.upper.has(n) {
 		return err
 	}
 	if err := o.lower.MkdirAll(n.Dir()); err != nil {

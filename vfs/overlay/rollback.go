@@ -56,7 +56,26 @@ func (o *Overlay) forget(n vfs.Name) error {
 	if err != nil && vfs.CodeOf(err) != vfs.CodeNotEmpty { // changes below are kept
 		return err
 	}
-	return o.index.add(entry{Path: n.String(), Forget: true})
+	if err := o.index.add(entry{Path: n.String(), Forget: true}); err != nil {
+		return err
+	}
+	return o.prune(n.Dir())
+}
+
+// prune removes directories that only led to changes, when the last is gone:
+// else they would still stand when the workspace removes its own.
+func (o *Overlay) prune(n vfs.Name) error {
+	for ; !n.IsRoot() && o.upper.has(n); n = n.Dir() {
+		if _, changed := o.index.base[n.String()]; changed {
+			return nil
+		}
+		if err := o.upper.discard(n); vfs.CodeOf(err) == vfs.CodeNotEmpty {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // uncover takes a path out of the whiteouts that hide it. A whiteout of a
@@ -65,6 +84,11 @@ func (o *Overlay) forget(n vfs.Name) error {
 func (o *Overlay) uncover(n vfs.Name) error {
 	p := n.String()
 	for by, hidden := o.index.hides(p); hidden; by, hidden = o.index.hides(p) {
+		if by != p {
+			if id, err := o.below(n); err != nil || id == absent {
+				return err // there is nothing to show
+			}
+		}
 		if err := o.index.add(o.split(by, p)...); err != nil {
 			return err
 		}

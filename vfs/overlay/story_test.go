@@ -83,7 +83,7 @@ func TestWhatIsMadeAnewOverADeletionStartsEmpty(t *testing.T) {
 	r.removeAll("dir/c")
 	r.write("dir/a", "a")
 	r.wantView(tree{"dir/a": "a", "file/inside": "i"})
-	r.wantChanges("deleted dir/sub/b", "added file/inside")
+	r.wantChanges("deleted dir/sub/b", "modified file", "added file/inside")
 }
 
 func TestWhatTheAgentMadeAndRemovedLeavesNoTrace(t *testing.T) {

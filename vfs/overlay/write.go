@@ -241,7 +241,8 @@ func (o *Overlay) remove(at vfs.Name) (int, error) {
 	if err := o.upper.drop(at); err != nil {
 		return 0, err
 	}
-	return count, o.index.add(after...) // what never was below is no change any more
+	err := o.index.add(after...) // what never was below is no change any more
+	return count, errors.Join(err, o.prune(at.Dir()))
 }
 
 // walk visits a path of the merged view and all below it, parents first.
