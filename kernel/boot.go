@@ -126,7 +126,11 @@ func (k *Kernel) openWorkspace(context.Context) (err error) {
 }
 
 func (k *Kernel) openEngine(ctx context.Context) (err error) {
-	k.engine, err = wasm.NewEngine(ctx, wasm.Config{CacheDir: k.path("var", "cache"), Logger: k.log})
+	cache := k.cfg.CacheDir
+	if cache == "" {
+		cache = k.path("var", "cache")
+	}
+	k.engine, err = wasm.NewEngine(ctx, wasm.Config{CacheDir: cache, Logger: k.log})
 	if err != nil {
 		return err
 	}

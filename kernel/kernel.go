@@ -74,6 +74,9 @@ type Config struct {
 	Version string
 	// Logger receives what an operator should know; nil discards it.
 	Logger *slog.Logger
+	// CacheDir keeps compiled code; by default it is var/cache in the home. What
+	// stands in it is executed: it must not be writable by others.
+	CacheDir string
 	// ApprovalExpiry ends questions that nobody answered; 0 means never.
 	ApprovalExpiry time.Duration
 	// Reachable lists networks that are not public and that granted hosts may

@@ -38,6 +38,9 @@ type Config struct {
 	Version string
 	// Capsules opens the bundled capsules that are installed into the home.
 	Capsules func(name string) (fs.FS, error)
+	// CacheDir keeps compiled code from one run to the next; by default each run
+	// compiles anew.
+	CacheDir string
 	// Keep leaves the temporary directory in place and prints its name.
 	Keep bool
 }
@@ -102,7 +105,7 @@ func (r *run) boot(ctx context.Context) (string, error) {
 		return "", err
 	}
 	k, err := kernel.New(ctx, kernel.Config{
-		Home: r.home, WorkspaceRoot: r.workspace, Version: r.Version, Logger: r.Log,
+		Home: r.home, WorkspaceRoot: r.workspace, Version: r.Version, Logger: r.Log, CacheDir: r.CacheDir,
 	})
 	if err != nil {
 		return "", err
