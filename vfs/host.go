@@ -246,14 +246,14 @@ func (h *Host) RemoveAll(n Name) (int, error) {
 
 // Rename implements FS.
 func (h *Host) Rename(from, to Name) error {
-	if from.IsRoot() || to.IsRoot() || to != from && to.Under(from) {
-		return fail("move", from.text, CodeInvalid, "a directory cannot move into itself")
-	}
 	i, err := h.Lstat(from)
-	if err != nil {
+	if err != nil || from == to {
 		return err
 	}
-	if old, err := h.Lstat(to); err == nil && from != to && (old.IsDir() || i.IsDir()) {
+	if from.IsRoot() || to.IsRoot() || i.IsDir() && to.Under(from) {
+		return fail("move", from.text, CodeInvalid, "a directory cannot move into itself")
+	}
+	if old, err := h.Lstat(to); err == nil && (old.IsDir() || i.IsDir()) {
 		return fail("move", to.text, CodeExists, "a directory is moved, or is in the way")
 	}
 	return Wrap("move", from, h.root.Rename(from.text, to.text))

@@ -216,17 +216,13 @@ func TestRollbackUnderADeletedDirectoryBringsOnlyThatBack(t *testing.T) {
 	r.wantView(tree{"d/a": "a", "d/sub/x": "x", "d/sub/y": "y", "keep": "k"})
 }
 
-func TestRollbackOfAFileUnderWhatIsNowAFileStaysHidden(t *testing.T) {
+func TestRollbackTakesWhatIsInTheWayAlong(t *testing.T) {
 	r := newRig(t, tree{"d/a": "a", "d/b": "b"})
 	r.removeAll("d")
 	r.write("d", "a file now")
 	r.rollback("d/a")
-	r.wantView(tree{"d": "a file now"})
-	_, err := r.ReadFile(name(t, "d/a"))
-	wantCode(t, "below the file", err, vfs.CodeNotDirectory)
-	r.rollback("d")
-	r.wantView(tree{"d/a": "a", "d/b": "b"})
-	r.wantChanges()
+	r.wantView(tree{"d/a": "a"})
+	r.wantChanges("deleted d/b")
 }
 
 func TestRollbackReachesWhatListingRefuses(t *testing.T) {

@@ -226,6 +226,12 @@ func (o *Overlay) applyAgain(step op) error {
 // needs none.
 func (o *Overlay) syncAll(dirs map[string]bool) error {
 	for dir := range dirs {
+		if id, err := o.below(nameOf(dir)); err != nil || id != directory && dir != "." {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		d, err := o.lower.Root().OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 		if missing(vfs.Wrap("sync", vfs.Root(), err)) {
 			continue

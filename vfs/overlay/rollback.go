@@ -25,7 +25,7 @@ func (o *Overlay) Rollback(ctx context.Context, names []vfs.Name) ([]vfs.Name, e
 	if err != nil {
 		return nil, err
 	}
-	set := all.Under(names)
+	set := all.restoring(names)
 	if len(set) == len(all) {
 		return set.Files().paths(), o.reset()
 	}
@@ -35,6 +35,26 @@ func (o *Overlay) Rollback(ctx context.Context, names []vfs.Name) ([]vfs.Name, e
 		}
 	}
 	return set.Files().paths(), nil
+}
+
+// restoring returns the changes at or below the names. A file of the agent's
+// where the lower has the directory above one of them comes along: it is in the
+// way.
+func (s ChangeSet) restoring(names []vfs.Name) ChangeSet {
+	chosen, above := map[vfs.Name]bool{}, map[vfs.Name]bool{}
+	for _, c := range s.Under(names) {
+		chosen[c.Path] = true
+		for dir := c.Path.Dir(); c.Kind != Added && !dir.IsRoot(); dir = dir.Dir() {
+			above[dir] = true
+		}
+	}
+	var out ChangeSet
+	for _, c := range s {
+		if chosen[c.Path] || above[c.Path] && c.Kind == Modified && !c.New.IsDir() {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // reset drops everything. Data goes first: what is left of it after a crash

@@ -125,8 +125,13 @@ func (o *Overlay) Mkdir(n vfs.Name) error {
 	if err != nil {
 		return err
 	}
+	return o.mkdir(at)
+}
+
+// mkdir makes a directory whose name has no links.
+func (o *Overlay) mkdir(at vfs.Name) error {
 	if _, _, err := o.layer(at); err == nil {
-		return fail("make directory", n, vfs.CodeExists, "it exists")
+		return fail("make directory", at, vfs.CodeExists, "it exists")
 	}
 	if err := o.parents("make directory", at); err != nil {
 		return err
@@ -139,31 +144,35 @@ func (o *Overlay) Mkdir(n vfs.Name) error {
 
 // MkdirAll implements vfs.FS.
 func (o *Overlay) MkdirAll(n vfs.Name) error {
-	at, release, err := o.change("make directory", n, true)
+	_, release, err := o.change("make directory", n, true)
 	defer release()
 	if err != nil {
 		return err
 	}
-	for dir := vfs.Root(); ; {
-		i, _, err := o.layer(dir)
-		switch {
-		case err == nil && !i.IsDir():
-			return fail("make directory", n, vfs.CodeNotDirectory, "a file is in the way")
-		case err != nil && vfs.CodeOf(err) != vfs.CodeNotFound:
-			return err
-		case err != nil:
-			if err := o.remember(dir); err != nil {
-				return err
-			}
-			if err := o.upper.mkdirAll(dir); err != nil {
-				return err
-			}
-		}
-		if dir == at {
-			return nil
-		}
-		dir = dir.Join(at.Parts()[len(dir.Parts())])
+	return o.mkdirAll(n)
+}
+
+func (o *Overlay) mkdirAll(n vfs.Name) error {
+	at, err := o.resolve("make directory", n, true)
+	if err != nil {
+		return err
 	}
+	i, _, err := o.layer(at)
+	switch {
+	case err == nil && i.IsDir():
+		return nil
+	case err == nil:
+		return fail("make directory", n, vfs.CodeExists, "it exists, and is no directory")
+	case vfs.CodeOf(err) != vfs.CodeNotFound:
+		return err
+	}
+	if err := o.mkdirAll(n.Dir()); err != nil {
+		return err
+	}
+	if at, err = o.resolve("make directory", n, false); err != nil {
+		return err
+	}
+	return o.mkdir(at)
 }
 
 // Remove implements vfs.FS.
