@@ -70,6 +70,8 @@ stderr and the exit code is 1, or 3 when something the tool did was denied; the
 rule that denied is then printed as well.`,
 		Example: `  astrid tool call read_file '{"path":"README.md"}'`,
 		Args:    args(cobra.RangeArgs(1, 2)),
+
+		ValidArgsFunction: a.completeTool,
 		RunE: func(c *cobra.Command, given []string) error {
 			arguments, err := a.toolArguments(given[1:])
 			if err != nil {
@@ -82,6 +84,20 @@ rule that denied is then printed as well.`,
 	}
 	c.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "how long to wait, approvals included")
 	return c
+}
+
+// completeTool offers the names of tools to a shell; without a daemon there are
+// none.
+func (a *App) completeTool(c *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var list api.ToolList
+	if len(given) > 0 || a.request(c.Context(), api.MethodListTools, nil, &list) != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, t := range list.Tools {
+		names = append(names, t.Name+"\t"+firstSentence(printable(t.Description)))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (a *App) toolArguments(given []string) (json.RawMessage, error) {
