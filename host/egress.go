@@ -228,12 +228,11 @@ func (e *Egress) do(ctx context.Context, x exchange) (answer, error) {
 // by allow and an error of ours pass through.
 func classify(err error) error {
 	var ours *errEgress
-	var denied interface{ Denial() string }
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	switch {
-	case errors.As(err, &denied):
+	case denied(err):
 		return err
 	case errors.As(err, &ours):
 		return ours
