@@ -13,9 +13,9 @@ import (
 type Host struct {
 	// Interfaces are typed functions. The one with an empty name has the
 	// functions that are imported without an interface. A component is given
-	// the interface that it imports, or a later version of it that is
-	// compatible: the same major version from 1.0.0 on, the same minor version
-	// from 0.1.0 on.
+	// the interface that it imports, or another version of it that is
+	// compatible: from 1.0.0 on of the same major version and not of an older
+	// minor one, from 0.1.0 on of the same minor version.
 	Interfaces []canon.Interface
 
 	// Dynamic are functions over dynamic values. They come before those of
@@ -25,6 +25,15 @@ type Host struct {
 	// Resources are resource types that components import and that no
 	// function of the same interface mentions.
 	Resources []Resource
+}
+
+// And returns a host that offers what both do. What h offers comes first.
+func (h Host) And(more Host) Host {
+	return Host{
+		Interfaces: slices.Concat(h.Interfaces, more.Interfaces),
+		Dynamic:    slices.Concat(h.Dynamic, more.Dynamic),
+		Resources:  slices.Concat(h.Resources, more.Resources),
+	}
 }
 
 // Dynamic is a host function that works with whatever type the guest imports

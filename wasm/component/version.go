@@ -84,7 +84,7 @@ func (v version) track() string {
 	return "0.0." + v.patch
 }
 
-// compare orders versions of one track.
+// compare orders versions.
 func (v version) compare(w version) int {
 	return cmp.Or(compareNumbers(v.major, w.major), compareNumbers(v.minor, w.minor), compareNumbers(v.patch, w.patch))
 }
@@ -94,9 +94,11 @@ func compareNumbers(a, b string) int {
 }
 
 // satisfies reports whether an interface called offered may stand for one that
-// a guest knows as wanted: the same name, and either the same version or a
-// later one of the same track. A guest that names only the track takes any of
-// it.
+// a guest knows as wanted: the same name, and either the same version or
+// another of the same track whose minor version is not older. Patches change
+// no interface. Before 1.0.0 they may add to one; whether what is wanted is
+// there, shows when its functions are looked for. A guest that names only the
+// track takes any of it.
 func satisfies(offered, wanted string) bool {
 	if offered == wanted {
 		return true
@@ -114,7 +116,7 @@ func satisfies(offered, wanted string) bool {
 		return true
 	}
 	want, err := parseVersion(wv)
-	return err == nil && have.track() == want.track() && have.compare(want) >= 0
+	return err == nil && have.track() == want.track() && compareNumbers(have.minor, want.minor) >= 0
 }
 
 // better reports whether offered a suits a guest better than b, both of which
