@@ -205,9 +205,26 @@ func (h *Host) Append(n Name, data []byte) error {
 // Mkdir implements FS.
 func (h *Host) Mkdir(n Name) error { return Wrap("make directory", n, h.root.Mkdir(n.text, 0o755)) }
 
-// MkdirAll implements FS.
+// MkdirAll implements FS. Unlike that of os.Root it makes nothing through a link
+// to what is not there.
 func (h *Host) MkdirAll(n Name) error {
-	return Wrap("make directory", n, h.root.MkdirAll(n.text, 0o755))
+	i, err := h.Stat(n)
+	switch {
+	case err == nil && i.IsDir():
+		return nil
+	case err == nil:
+		return fail("make directory", n.text, CodeExists, "it exists, and is no directory")
+	case CodeOf(err) != CodeNotFound || n.IsRoot():
+		return err
+	}
+	if err := h.MkdirAll(n.Dir()); err != nil {
+		return err
+	}
+	err = h.Mkdir(n)
+	if i, again := h.Stat(n); err != nil && again == nil && i.IsDir() {
+		return nil // somebody else was faster
+	}
+	return err
 }
 
 // Remove implements FS.
@@ -246,14 +263,17 @@ func (h *Host) RemoveAll(n Name) (int, error) {
 
 // Rename implements FS.
 func (h *Host) Rename(from, to Name) error {
-	i, err := h.Lstat(from)
-	if err != nil || from == to {
-		return err
+	i, err := h.root.Lstat(from.text)
+	if err != nil {
+		return Wrap("move", from, err)
 	}
-	if from.IsRoot() || to.IsRoot() || i.IsDir() && to.Under(from) {
+	old, err := h.root.Lstat(to.text)
+	switch {
+	case err == nil && os.SameFile(i, old) && i.IsDir():
+		return nil
+	case from.IsRoot() || to.IsRoot() || i.IsDir() && to.Under(from):
 		return fail("move", from.text, CodeInvalid, "a directory cannot move into itself")
-	}
-	if old, err := h.Lstat(to); err == nil && (old.IsDir() || i.IsDir()) {
+	case err == nil && (old.IsDir() || i.IsDir()):
 		return fail("move", to.text, CodeExists, "a directory is moved, or is in the way")
 	}
 	return Wrap("move", from, h.root.Rename(from.text, to.text))

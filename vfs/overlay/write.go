@@ -186,7 +186,7 @@ func (o *Overlay) Remove(n vfs.Name) error {
 	if err != nil {
 		return err
 	}
-	if i.IsDir() {
+	if i.IsDir() && !at.IsRoot() {
 		names, err := o.list(at)
 		if err != nil {
 			return err
