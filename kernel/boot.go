@@ -69,6 +69,10 @@ func (k *Kernel) openAudit(ctx context.Context) (err error) {
 	k.audit, err = audit.Open(ctx, audit.Config{
 		Dir: k.path("var", "audit"), Key: k.key, Origin: auditOrigin, Logger: k.log,
 	})
+	var tampered *audit.TamperedError
+	if errors.As(err, &tampered) {
+		return fmt.Errorf("%w; nothing starts on such a log: keep it as evidence, and move it away to begin a new one", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,11 @@ func (a *App) reportError(err error, code int) {
 		json.NewEncoder(a.Stderr).Encode(p)
 		return
 	}
-	fmt.Fprintln(a.Stderr, "astrid:", printable(p.Error))
+	text := printable(p.Error)
+	if wire == nil {
+		text = printableText(p.Error) // our own words, which may be several lines of the daemon's log
+	}
+	fmt.Fprintln(a.Stderr, "astrid:", text)
 	for _, line := range [][2]string{{"rule", p.Rule}, {"hint", p.Hint}} {
 		if line[1] != "" {
 			fmt.Fprintf(a.Stderr, "  %s: %s\n", line[0], printable(line[1]))
