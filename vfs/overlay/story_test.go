@@ -217,9 +217,9 @@ func TestAMoveThatFailsLeavesNothing(t *testing.T) {
 
 func TestNoNameOfAGuestIsMetadata(t *testing.T) {
 	r := newRig(t, tree{"victim": "v", ".wh.other": "o"})
-	for _, p := range []string{"index", "journal", "staging", "data/index", ".wh.victim", ".durable-x", "p\",\"w\":true,\"x\":\"", "line\nbreak"} {
+	for _, p := range []string{"index", "journal", "staging", "data/index", ".wh.victim", ".durable-x", "p\",\"white\":true,\"x\":\"", "line\nbreak"} {
 		must(t, r.MkdirAll(name(t, p).Dir()))
-		r.write(p, `{"p":"victim","w":true}`+"\n")
+		r.write(p, `{"p":"victim","white":true}`+"\n")
 	}
 	r.open(roomy)
 	if got := r.view(); got["victim"] != "v" || got["index"] == "" || got["line\nbreak"] == "" || len(got) != 10 {
