@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -66,12 +67,15 @@ func (h *Host) Lstat(n Name) (Info, error) {
 
 // Open opens a regular file for reading. It never waits for the other end of a
 // pipe.
-func (h *Host) Open(n Name) (*os.File, error) { return h.open("read", n, os.O_RDONLY, 0) }
+func (h *Host) Open(n Name) (*os.File, error) {
+	f, _, err := h.open("read", n, os.O_RDONLY, 0)
+	return f, err
+}
 
-func (h *Host) open(op string, n Name, flag int, mode fs.FileMode) (*os.File, error) {
+func (h *Host) open(op string, n Name, flag int, mode fs.FileMode) (*os.File, fs.FileInfo, error) {
 	f, err := h.root.OpenFile(n.text, flag|syscall.O_NONBLOCK, mode)
 	if err != nil {
-		return nil, Wrap(op, n, err)
+		return nil, nil, Wrap(op, n, err)
 	}
 	i, err := f.Stat()
 	switch {
@@ -81,26 +85,27 @@ func (h *Host) open(op string, n Name, flag int, mode fs.FileMode) (*os.File, er
 	case !i.Mode().IsRegular():
 		err = fail(op, n.text, CodeAccess, "it is neither a file nor a directory")
 	default:
-		return f, nil
+		return f, i, nil
 	}
-	return nil, errors.Join(Wrap(op, n, err), f.Close())
+	return nil, nil, errors.Join(Wrap(op, n, err), f.Close())
 }
 
 // ReadFile implements FS.
 func (h *Host) ReadFile(n Name) ([]byte, error) {
-	f, err := h.Open(n)
+	f, i, err := h.open("read", n, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
-	if err != nil {
+	var b bytes.Buffer // with room for the end of file, which is read too
+	b.Grow(int(min(i.Size(), MaxFileBytes)) + bytes.MinRead)
+	if _, err := b.ReadFrom(io.LimitReader(f, MaxFileBytes+1)); err != nil {
 		return nil, Wrap("read", n, err)
 	}
-	if len(b) > MaxFileBytes {
+	if b.Len() > MaxFileBytes {
 		return nil, fail("read", n.text, CodeTooLarge, "file is larger than 10 MiB")
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // ReadDir implements FS.
@@ -194,7 +199,7 @@ func (h *Host) Replace(n Name, data []byte, mode fs.FileMode) error {
 
 // Append implements FS.
 func (h *Host) Append(n Name, data []byte) error {
-	f, err := h.open("append", n, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, _, err := h.open("append", n, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}

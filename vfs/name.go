@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -49,7 +48,7 @@ func ParseName(s string) (Name, error) {
 	if strings.Count(clean, "/") >= MaxDepth {
 		return Name{}, fail("parse", s, CodeInvalid, "path is too deep")
 	}
-	if slices.ContainsFunc(strings.Split(clean, "/"), IsTemp) {
+	if hasTemp(clean) {
 		return Name{}, fail("parse", s, CodeInvalid, "the name is kept for unfinished files")
 	}
 	return Name{clean}, nil
@@ -60,6 +59,16 @@ func ParseName(s string) (Name, error) {
 func hasDots(s string) bool {
 	for part := range strings.SplitSeq(s, "/") {
 		if part == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// hasTemp reports whether an element is the name of an unfinished file.
+func hasTemp(s string) bool {
+	for part := range strings.SplitSeq(s, "/") {
+		if IsTemp(part) {
 			return true
 		}
 	}
@@ -91,7 +100,12 @@ func (n Name) Dir() Name { return Name{path.Dir(n.text)} }
 
 // Join returns the name of an entry of n. The entry comes from a directory
 // listing or a caller's constant: it holds no slash.
-func (n Name) Join(entry string) Name { return Name{path.Join(n.text, entry)} }
+func (n Name) Join(entry string) Name {
+	if n.IsRoot() {
+		return Name{entry}
+	}
+	return Name{n.text + "/" + entry}
+}
 
 // Under reports whether n is dir or lies below it.
 func (n Name) Under(dir Name) bool {

@@ -54,21 +54,7 @@ func (o *Overlay) stage(ctx context.Context, p plan) error {
 		return err
 	}
 	o.reached("staging written")
-	dirs := map[string]bool{}
-	for _, step := range p.Ops {
-		if step.Temp == "" {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := o.stageFile(step); err != nil {
-			return fmt.Errorf("stage %w", vfs.Wrap("write", nameOf(step.Path), err))
-		}
-		dirs[path.Dir(step.Temp)] = true
-		o.reached("staged " + step.Path)
-	}
-	if err := o.syncAll(dirs); err != nil {
+	if err := o.stageFiles(ctx, p.Ops); err != nil {
 		return err
 	}
 	if err := o.dir.Root().Rename(stagingFile, journalFile); err != nil {
@@ -77,6 +63,50 @@ func (o *Overlay) stage(ctx context.Context, p plan) error {
 	err = o.dir.Sync()
 	o.reached("journal written")
 	return err
+}
+
+// batch is how many files are written before they are synced: together, they
+// cost the disk little more than one.
+const batch = 64
+
+func (o *Overlay) stageFiles(ctx context.Context, ops []op) (err error) {
+	dirs := map[string]bool{}
+	var open []*os.File
+	defer func() { err = errors.Join(err, syncFiles(open)) }()
+	for _, step := range ops {
+		if step.Temp == "" {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f, err := o.stageFile(step)
+		if err != nil {
+			return fmt.Errorf("stage %w", vfs.Wrap("write", nameOf(step.Path), err))
+		}
+		if f != nil {
+			open = append(open, f)
+		}
+		dirs[path.Dir(step.Temp)] = true
+		o.reached("staged " + step.Path)
+		if len(open) == batch {
+			full := open
+			open = nil
+			if err := syncFiles(full); err != nil {
+				return err
+			}
+		}
+	}
+	return o.syncAll(dirs)
+}
+
+// syncFiles makes files durable and closes them.
+func syncFiles(files []*os.File) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, f.Sync(), f.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // nameOf is the name of a path that was a name when the plan was made.
@@ -88,30 +118,35 @@ func nameOf(p string) vfs.Name {
 	return n
 }
 
-func (o *Overlay) stageFile(step op) error {
+// stageFile writes the temporary file of a step. The caller syncs and closes it;
+// for a link there is none.
+func (o *Overlay) stageFile(step op) (*os.File, error) {
 	from, to := o.upper.Root(), o.lower.Root()
 	info, err := from.Lstat(step.Path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
 		target, err := from.Readlink(step.Path)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return to.Symlink(target, step.Temp)
+		return nil, to.Symlink(target, step.Temp)
 	}
 	in, err := from.Open(step.Path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer in.Close()
 	out, err := to.OpenFile(step.Temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Chmod(info.Mode().Perm()), out.Sync(), out.Close())
+	if err = errors.Join(err, out.Chmod(info.Mode().Perm())); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return out, nil
 }
 
 // unstage removes what a commit that did not reach its commit point left.
@@ -215,8 +250,14 @@ func (o *Overlay) applyAgain(step op) error {
 	}
 	if _, err := o.lower.Root().Lstat(step.Temp); errors.Is(err, fs.ErrNotExist) {
 		step.Temp = path.Join(n.Dir().String(), vfs.TempName())
-		if err := o.stageFile(step); err != nil {
+		f, err := o.stageFile(step)
+		if err != nil {
 			return err
+		}
+		if f != nil {
+			if err := syncFiles([]*os.File{f}); err != nil {
+				return err
+			}
 		}
 	}
 	return o.lower.Root().Rename(step.Temp, step.Path)
