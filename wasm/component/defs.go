@@ -2,7 +2,6 @@ package component
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/tetratelabs/wazero/api"
@@ -170,10 +169,7 @@ type startDef struct{ fn uint32 }
 
 func (d *startDef) run(ctx context.Context, f *frame) error {
 	_, err := f.funcs[d.fn].guarded(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("start function: %w", err)
-	}
-	return nil
+	return err
 }
 
 // push adds v to the index space of its sort. Types have none.

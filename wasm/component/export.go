@@ -24,10 +24,14 @@ type Func struct {
 // exported instance and its name in there. An interface's name finds the
 // version asked for, or a later one that is compatible.
 func (in *Instance) Func(path ...string) (*Func, error) {
-	if err := in.Err(); err != nil {
+	exports, err := in.live()
+	if err != nil {
 		return nil, err
 	}
-	var v value = in.exports
+	if len(path) == 0 {
+		return nil, ErrNoExport
+	}
+	var v value = exports
 	for _, name := range path {
 		i, ok := v.(*instanceValue)
 		if !ok {
@@ -59,10 +63,11 @@ func (i *instanceValue) find(name string) value {
 // Exports returns the paths of all exported functions, sorted, with the parts
 // separated by a space.
 func (in *Instance) Exports() []string {
-	if in.Err() != nil {
+	exports, err := in.live()
+	if err != nil {
 		return nil
 	}
-	paths := in.exports.paths("", nil)
+	paths := exports.paths("", nil)
 	slices.Sort(paths)
 	return paths
 }

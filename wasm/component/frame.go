@@ -128,10 +128,19 @@ func (f *frame) instantiate(ctx context.Context, code wazero.CompiledModule, res
 	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	m, err = f.root.program.plan.engine.Runtime().InstantiateModule(ctx, code, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("instantiate core module: %w", err)
+		return nil, startFailure(err)
 	}
 	f.root.modules = append(f.root.modules, m)
 	return m, nil
+}
+
+// startFailure returns what a start function failed with, as a call of it would
+// have: that is what Sandboxes judge. Other failures get their context.
+func startFailure(err error) error {
+	if cause := errors.Unwrap(err); cause != nil && strings.HasPrefix(err.Error(), "start ") {
+		return cause
+	}
+	return fmt.Errorf("instantiate core module: %w", err)
 }
 
 // byIndex resolves the imports of bundles.

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/astrid-go/astrid/wasm/canon"
 	"github.com/astrid-go/astrid/wasm/component"
@@ -253,7 +255,9 @@ func heap() uint64 {
 func startGuest(t *testing.T, wasm []byte, host component.Host, data any) *component.Instance {
 	t.Helper()
 	ctx := context.Background()
-	r := wazero.NewRuntime(ctx)
+	// Shared libraries, which Python consists of, are linked by sums of globals.
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().
+		WithCoreFeatures(api.CoreFeaturesV2|experimental.CoreFeaturesExtendedConst))
 	t.Cleanup(func() { r.Close(ctx) })
 	c, err := component.Decode(wasm, component.Limits{})
 	if err != nil {

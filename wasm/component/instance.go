@@ -52,8 +52,7 @@ var (
 	// exist.
 	ErrNoExport = errors.New("no such exported function")
 
-	errInstances = errors.New("the component makes too many instances")
-	errClosed    = errors.New("closed")
+	errClosed = errors.New("closed")
 )
 
 // Instance is an instance of a component. One call runs at a time; others wait
@@ -62,7 +61,6 @@ var (
 type Instance struct {
 	program *Program
 	cfg     Config
-	exports *instanceValue
 	turn    chan struct{} // holds one value while a call runs, or for ever once closed
 
 	// Of whoever has the turn.
@@ -70,8 +68,9 @@ type Instance struct {
 	modules []api.Module
 	made    int
 
-	mu   sync.Mutex
-	dead error // guarded by mu
+	mu      sync.Mutex
+	dead    error          // guarded by mu
+	exports *instanceValue // nil once closed; guarded by mu, what it points to does not change
 }
 
 // Instantiate makes an instance and runs the start functions of its modules
@@ -90,6 +89,8 @@ func (p *Program) Instantiate(ctx context.Context, cfg Config) (*Instance, error
 	if err = cfg.Sandbox.Judge("instantiate", err); err != nil {
 		return nil, errors.Join(fmt.Errorf("instantiate component: %w", err), in.Close(ctx))
 	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
 	in.exports = f.exports
 	return in, nil
 }
@@ -97,7 +98,7 @@ func (p *Program) Instantiate(ctx context.Context, cfg Config) (*Instance, error
 // count counts one more instance.
 func (in *Instance) count() error {
 	if in.made++; in.made > in.cfg.MaxInstances {
-		return fmt.Errorf("%w: more than %d", errInstances, in.cfg.MaxInstances)
+		return &canon.Trap{Reason: fmt.Sprintf("the component makes too many instances: more than %d", in.cfg.MaxInstances)}
 	}
 	return nil
 }
@@ -108,6 +109,13 @@ func (in *Instance) Err() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.dead
+}
+
+// live returns what the instance exports, or why calls are no longer possible.
+func (in *Instance) live() (*instanceValue, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.exports, in.dead
 }
 
 // kill makes all later calls fail, for the first reason given.
@@ -129,7 +137,7 @@ func (in *Instance) Close(ctx context.Context) error {
 		return nil
 	}
 	in.mu.Lock()
-	in.dead = fmt.Errorf("%w: %w", ErrDead, errClosed)
+	in.dead, in.exports = fmt.Errorf("%w: %w", ErrDead, errClosed), nil
 	in.mu.Unlock()
 	defer func() { <-in.turn }()
 	for _, f := range in.frames {
@@ -139,7 +147,7 @@ func (in *Instance) Close(ctx context.Context) error {
 	for _, m := range slices.Backward(in.modules) {
 		errs = append(errs, m.Close(ctx))
 	}
-	in.frames, in.modules, in.exports = nil, nil, nil
+	in.frames, in.modules = nil, nil
 	return errors.Join(errs...)
 }
 

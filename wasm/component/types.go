@@ -32,11 +32,9 @@ func (s sort) String() string {
 // type's name, which matters for visibility; equal types may have many.
 type definition interface{ describe() string }
 
-// resource is the identity of a resource type.
-type resource struct {
-	name string
-	dtor bool // has a destructor; known of local ones
-}
+// resource is the identity of a resource type. It is not empty, so that no two
+// share an address.
+type resource struct{ name string }
 
 // resourceType is a name of a resource type.
 type resourceType struct{ id *resource }
