@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/astrid-go/astrid/api"
 	"github.com/astrid-go/astrid/approval"
 	"github.com/astrid-go/astrid/capability"
+	"github.com/astrid-go/astrid/dispatch"
 	"github.com/astrid-go/astrid/gate"
 	"github.com/astrid-go/astrid/principal"
 	"github.com/astrid-go/astrid/vfs/overlay"
+	"github.com/astrid-go/astrid/wasm"
 )
 
 // method is a kernel request. The gate asks for capability before run sees the
@@ -97,9 +100,14 @@ func wireError(err error) *api.Error {
 	var wire *api.Error
 	var denied *gate.Denied
 	var conflict *overlay.ConflictError
+	var guarded *dispatch.DeniedError
+	var fault *wasm.GuestFault
 	switch {
 	case errors.As(err, &wire):
 		return wire
+	case errors.As(err, &guarded):
+		return &api.Error{Code: api.CodeDenied, Message: guarded.Error(),
+			Rule: fmt.Sprintf("guard %s of capsule %s", guarded.Action, guarded.Capsule)}
 	case errors.As(err, &denied):
 		return &api.Error{
 			Code: api.CodeDenied, Message: denied.Error(), Rule: denied.Rule, Hint: denied.Unlock, DenialID: denied.ID,
@@ -112,7 +120,15 @@ func wireError(err error) *api.Error {
 	case errors.Is(err, approval.ErrInvalid):
 		return &api.Error{Code: api.CodeInvalid, Message: err.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &api.Error{Code: api.CodeTimeout, Message: err.Error()}
+		return &api.Error{Code: api.CodeTimeout, Message: firstLine(err)}
+	case errors.As(err, &fault):
+		return &api.Error{Code: api.CodeError, Message: firstLine(err), Hint: "`astrid capsule list -o json` has the guest's stack"}
 	}
 	return &api.Error{Code: api.CodeError, Message: err.Error()}
+}
+
+// firstLine is an error without the guest's stack, which the capsule's status has.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.TrimRight(line, ": ")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/astrid-go/astrid/api"
 	"github.com/astrid-go/astrid/approval"
 	"github.com/astrid-go/astrid/bus"
+	"github.com/astrid-go/astrid/dispatch"
 	"github.com/astrid-go/astrid/principal"
 	"github.com/astrid-go/astrid/uplink"
 )
@@ -77,6 +78,17 @@ func (k *Kernel) fromClient(ctx context.Context, m bus.Message) error {
 		}
 	}
 	_, err := k.dispatcher.Publish(ctx, m)
+	var guarded *dispatch.DeniedError
+	switch {
+	case errors.Is(err, bus.ErrFull):
+		return nil // some subscriber is full; the message is out and handlers run
+	case errors.As(err, &guarded):
+		return wireError(err)
+	case errors.Is(err, dispatch.ErrQueue):
+		return &api.Error{Code: api.CodeRateLimited, Message: err.Error(), Hint: "wait for calls that run to end"}
+	case errors.Is(err, dispatch.ErrClosed):
+		return &api.Error{Code: api.CodeUnavailable, Message: "the daemon shuts down"}
+	}
 	return err
 }
 
