@@ -29,10 +29,10 @@ const (
 
 // PathError is every error of a file system here.
 type PathError struct {
-	Op   string
-	Name string
+	Op   string // what was tried
+	Name string // the path inside the handle, as it came
 	Code Code
-	Err  error
+	Err  error // the reason
 }
 
 // Error names the operation, the path inside the handle and the reason; it holds

@@ -15,7 +15,9 @@
 //
 // Only regular files, directories and symbolic links exist here: opening a
 // device, socket or named pipe is refused, without waiting for its other end.
-// Links are followed while they stay inside.
+// Links are followed while they stay inside. Entries that no Name can be of, such
+// as ones that are not in NFC or unfinished files of this package, are not listed
+// and not reachable.
 //
 // Not promised: an order between concurrent operations, and protection of the
 // workspace from programs outside that have their own access to it.
@@ -47,27 +49,32 @@ func (i Info) IsDir() bool { return i.Mode.IsDir() }
 // IsLink reports whether it is a symbolic link.
 func (i Info) IsLink() bool { return i.Mode&fs.ModeSymlink != 0 }
 
-// FS is a tree of files.
+// FS is a tree of files. Every error is a *PathError.
 type FS interface {
 	// Stat describes what a name leads to, Lstat what stands there.
 	Stat(Name) (Info, error)
 	Lstat(Name) (Info, error)
 	// ReadFile returns a whole file of at most MaxFileBytes.
 	ReadFile(Name) ([]byte, error)
-	// ReadDir returns the sorted names in a directory, at most MaxEntries.
+	// ReadDir returns the sorted names in a directory; one with more than
+	// MaxEntries is CodeTooLarge.
 	ReadDir(Name) ([]string, error)
-	// WriteFile creates or replaces a file; Append adds to its end.
+	// WriteFile creates a file with mode 0644 or replaces the content of one, in
+	// one step; Append adds to its end. Both write what a link leads to.
 	WriteFile(Name, []byte) error
 	Append(Name, []byte) error
-	// Mkdir makes one directory, MkdirAll also those above it.
+	// Mkdir makes one directory, MkdirAll also those above it. Neither makes what
+	// a link leads to.
 	Mkdir(Name) error
 	MkdirAll(Name) error
 	// Remove removes a file, a link or an empty directory; RemoveAll also what
 	// is below, never through a link, and returns how many entries went.
 	Remove(Name) error
 	RemoveAll(Name) (int, error)
-	// Rename moves a file or a directory; a file in its place is replaced.
+	// Rename moves a file, a link or a directory. A file or link in its place is
+	// replaced by another file or link; everything else in its place is
+	// CodeExists.
 	Rename(from, to Name) error
-	// ReadLink returns the target of a link.
+	// ReadLink returns the target of a link, as it is written.
 	ReadLink(Name) (string, error)
 }

@@ -13,24 +13,32 @@
 //     is whited out, in the lower; links are resolved here, over both layers, and
 //     never lead out;
 //   - [Overlay.Changes] compares both layers; [Overlay.Commit] applies changes to
-//     the lower, all or nothing; [Overlay.Rollback] drops them.
+//     the lower, all or nothing; [Overlay.Rollback] drops them;
+//   - what has no base the agent never saw: a deletion hides it until it is
+//     committed or rolled back, and never removes it.
 //
-// Durability: an operation that returned survives the end of the process. The
-// index is appended to before data changes: a crash between the two leaves the
-// old file, a crash after both the new one. A commit has two files: "staging"
-// names the temporary files it makes in the lower, and is renamed to "journal"
-// when all of them are on disk. That rename is the commit point: a crash before
-// it leaves the lower as it was, a crash after it is finished by the next Open,
-// with the same code.
+// Durability: an operation that returned survives the end of the process, by
+// SIGKILL too. The index is appended to before data changes: a crash between the
+// two leaves the old file, a crash after both the new one. RemoveAll and Rename
+// of a directory are many such steps, and a crash may leave some of them done.
+// None of this is synced: after power loss the latest changes may be gone or, if
+// the file system left the index damaged, refused by Open. A commit is synced. It
+// has two files: "staging" names the temporary files it makes in the lower, and
+// is renamed to "journal" when all of them, and their names, are on disk. That
+// rename is the commit point: a crash or power loss before it leaves the lower as
+// it was, one after it is finished by the next Open, with the same code.
 //
 // Ownership and locking: an Overlay owns its upper directory, alone. mu makes
-// each operation one step; it is held over the operation's I/O and is the only
-// lock. Opening reads the index and the upper, never the lower.
+// each operation one step and is held over its I/O; a commit also takes the
+// lower's Exclusive, inside mu. Opening reads the index and the upper, and the
+// lower only to finish a commit.
 //
 // Not promised: detection of renames (they show as a deletion and an addition),
-// hard links (they become separate files), and that a program which writes the
-// workspace while a commit is applied is not interleaved with it: what changed
-// before the commit began is found, and refused as a conflict.
+// hard links (they become separate files), moves of files above
+// vfs.MaxFileBytes, and that a program which writes the workspace while a commit
+// is applied is not interleaved with it: what changed before the commit began is
+// found, and refused as a conflict. The first write to a file, and its removal,
+// reads the whole file for its base.
 //
 // To test code that uses an overlay, open one on two t.TempDir directories.
 package overlay
@@ -53,7 +61,8 @@ type Config struct {
 	Lower *vfs.Host
 	// UpperDir is the overlay's own directory, made with mode 0700.
 	UpperDir string
-	// MaxBytes bounds the content of the upper.
+	// MaxBytes bounds the content of the upper, in bytes; the number of its
+	// entries has a bound of its own.
 	MaxBytes int64
 }
 

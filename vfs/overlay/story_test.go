@@ -276,3 +276,14 @@ func TestAClosedOverlayRefusesEverything(t *testing.T) {
 		wantCode(t, what, err, vfs.CodeClosed)
 	}
 }
+
+func TestAChangeThatWasRefusedOrTakenBackLeavesNoDirectoryBehind(t *testing.T) {
+	r := newRig(t, tree{"d/e/f": "f", "g": "g"})
+	r.open(10)
+	wantCode(t, "too much", r.WriteFile(name(t, "d/e/new"), make([]byte, 11)), vfs.CodeQuota)
+	r.write("d/e/tmp", "t")
+	must(t, r.Remove(name(t, "d/e/tmp")))
+	must(t, os.RemoveAll(filepath.Join(r.lower, "d"))) // the user is done with it
+	r.wantView(tree{"g": "g"})
+	r.wantChanges()
+}

@@ -61,8 +61,8 @@ func (o *Overlay) Append(n vfs.Name, data []byte) error {
 	return o.write(at, append(old, data...), 0o644)
 }
 
-// write puts a whole file into the upper. Its order is that of the package
-// comment: base, then data.
+// write puts a whole file into the upper: its base goes into the index first, as
+// the package comment says, then the data in one rename.
 func (o *Overlay) write(at vfs.Name, data []byte, mode fs.FileMode) error {
 	old, _, err := o.layer(at)
 	switch {
@@ -75,13 +75,16 @@ func (o *Overlay) write(at vfs.Name, data []byte, mode fs.FileMode) error {
 	case vfs.CodeOf(err) != vfs.CodeNotFound:
 		return err
 	}
-	if err := o.parents("write", at); err != nil {
-		return err
+	if err = o.parents("write", at); err == nil {
+		err = o.remember(at)
 	}
-	if err := o.remember(at); err != nil {
-		return err
+	if err == nil {
+		err = o.upper.put(at, data, mode)
 	}
-	return o.upper.put(at, data, mode)
+	if err != nil {
+		return errors.Join(err, o.prune(at.Dir())) // the way to it, if it is of no use
+	}
+	return nil
 }
 
 // parents makes the directory of a path in the upper; it must exist in the
