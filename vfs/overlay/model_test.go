@@ -104,28 +104,35 @@ func (m *model) both(what string, n vfs.Name, do func(vfs.FS) error) {
 	}
 }
 
-// again rolls a path back and brings the model to what must be there then: what
-// is at or below the path as the workspace has it, everything else as it was.
+// again rolls a path back: what is at or below it is then as the workspace has
+// it, and everything beside the way to it as it was.
 func (m *model) again(n vfs.Name) {
 	m.t.Helper()
 	m.log = append(m.log, "rollback "+n.String())
-	before := m.changed()
+	before, below := m.view(), treeOf(m.t, m.Overlay.lower)
 	m.rollback(n.String())
-	for _, c := range m.changed() {
-		found := false
-		for _, b := range before {
-			found = found || b == c
-		}
-		if !found {
-			m.log = append(m.log, "new change "+c)
-		}
-	}
+	after := m.view()
+	at := func(p vfs.Name) bool { return p.Under(n) }
+	beside := func(p vfs.Name) bool { return !p.Under(n) && !n.Under(p) }
+	same(m.t, fmt.Sprintf("rolled back by %q", m.log), m.part(after, at), m.part(below, at))
+	same(m.t, fmt.Sprintf("beside it after %q", m.log), m.part(after, beside), m.part(before, beside))
 	set, err := m.Changes(m.t.Context())
 	must(m.t, err)
 	if left := set.Under([]vfs.Name{n}); len(left) > 0 {
 		m.t.Fatalf("%q: still changed: %v", m.log, left.paths())
 	}
 	m.rebuild()
+}
+
+// part is the files of a tree whose names are in.
+func (m *model) part(all tree, in func(vfs.Name) bool) tree {
+	out := tree{}
+	for p, body := range all {
+		if in(name(m.t, p)) {
+			out[p] = body
+		}
+	}
+	return out
 }
 
 // rebuild makes the model hold what the overlay shows.
