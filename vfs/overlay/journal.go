@@ -106,7 +106,7 @@ func syncFiles(files []*os.File) error {
 	for _, f := range files {
 		errs = append(errs, f.Sync(), f.Close())
 	}
-	return errors.Join(errs...)
+	return vfs.Wrap("sync", vfs.Root(), errors.Join(errs...))
 }
 
 // nameOf is the name of a path that was a name when the plan was made.
@@ -267,16 +267,14 @@ func (o *Overlay) applyAgain(step op) error {
 // needs none.
 func (o *Overlay) syncAll(dirs map[string]bool) error {
 	for dir := range dirs {
-		if id, err := o.below(nameOf(dir)); err != nil || id != directory && dir != "." {
-			if err != nil {
-				return err
-			}
+		id, err := o.below(nameOf(dir))
+		if err != nil {
+			return err
+		}
+		if id != directory {
 			continue
 		}
 		d, err := o.lower.Root().OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
-		if missing(vfs.Wrap("sync", vfs.Root(), err)) {
-			continue
-		}
 		if err != nil {
 			return err
 		}

@@ -218,24 +218,8 @@ func (o *Overlay) remove(at vfs.Name) (int, error) {
 	if at.IsRoot() {
 		return 0, fail("remove", at, vfs.CodeAccess, "the root itself stays")
 	}
-	count := 0
-	var before, after []entry
-	if err := o.walk(at, func(n vfs.Name, _ vfs.Info, _ bool) error {
-		count++
-		base := o.index.base[n.String()]
-		if !o.changed(n) {
-			id, err := o.below(n)
-			if err != nil {
-				return err
-			}
-			base = id
-			before = append(before, entry{Path: n.String(), Base: id})
-		}
-		if base == absent {
-			after = append(after, entry{Path: n.String(), Forget: true})
-		}
-		return nil
-	}); err != nil {
+	count, before, after, err := o.bases(at)
+	if err != nil {
 		return 0, err
 	}
 	if _, hidden := o.index.hides(at.String()); !hidden {
@@ -253,8 +237,30 @@ func (o *Overlay) remove(at vfs.Name) (int, error) {
 	if err := o.upper.drop(at); err != nil {
 		return 0, err
 	}
-	err := o.index.add(after...) // what never was below is no change any more
+	err = o.index.add(after...) // what never was below is no change any more
 	return count, errors.Join(err, o.prune(at.Dir()))
+}
+
+// bases counts a path and what is below it, and returns what the index must hold
+// before all of it is removed, and what it must forget after that.
+func (o *Overlay) bases(at vfs.Name) (count int, before, after []entry, err error) {
+	err = o.walk(at, func(n vfs.Name, _ vfs.Info, _ bool) error {
+		count++
+		base := o.index.base[n.String()]
+		if !o.changed(n) {
+			id, err := o.below(n)
+			if err != nil {
+				return err
+			}
+			base = id
+			before = append(before, entry{Path: n.String(), Base: id})
+		}
+		if base == absent {
+			after = append(after, entry{Path: n.String(), Forget: true})
+		}
+		return nil
+	})
+	return count, before, after, err
 }
 
 // walk visits a path of the merged view and all below it, parents first.
