@@ -27,6 +27,17 @@ func newApprovalError(err error) approvalError {
 }
 
 func approvalCode(err error) string {
+	var refused *gate.Denied
+	if errors.As(err, &refused) {
+		switch refused.Code {
+		case gate.CodeInvalidRequest:
+			return "invalid-input"
+		case gate.CodeApprovalExpired:
+			return "timeout"
+		case gate.CodeApprovalFailed, gate.CodeNotRecorded:
+			return "store-unavailable"
+		}
+	}
 	switch {
 	case errors.Is(err, approval.ErrInvalid):
 		return "invalid-input"

@@ -35,16 +35,17 @@ func WithCode(code string, err error) error { return &codeError{code, err} }
 
 func failed(code, why string) error { return &codeError{code, errors.New(why)} }
 
-// caseOf returns the case for an error, and the text when it is unknown. The
-// interface's own mapping comes first.
+// caseOf returns the case for an error, and the text when it is unknown. A code
+// that was given to the error comes first, then a denial, then the interface's
+// own mapping.
 func caseOf[C cases](err error, own func(error) string) (C, string) {
 	code := ""
 	var coded *codeError
 	switch {
-	case denied(err):
-		code = "capability-denied"
 	case errors.As(err, &coded):
 		code = coded.code
+	case denied(err):
+		code = "capability-denied"
 	default:
 		code = own(err)
 	}
