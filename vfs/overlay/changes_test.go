@@ -314,3 +314,15 @@ func TestTwoOverlaysNeverCommitOverEachOther(t *testing.T) {
 		must(t, b.Close())
 	}
 }
+
+func TestANewFileInADirectoryThatTheUserRemovedIsAConflict(t *testing.T) {
+	r := newRig(t, tree{"d/x": "x"})
+	r.write("d/new", "n")
+	must(t, os.RemoveAll(filepath.Join(r.lower, "d")))
+	_, err := r.Commit(t.Context(), r.names("d/new"))
+	var conflict *ConflictError
+	if !errors.As(err, &conflict) || join(conflict.Paths) != "d" {
+		t.Fatalf("got %v", err)
+	}
+	r.wantLower(tree{})
+}
