@@ -103,18 +103,18 @@ func listChanges(ctx context.Context, k *Kernel, by principal.ID, q api.ChangesQ
 const maxDiff = 512 << 10
 
 func wireChange(c overlay.Change, d overlay.FileDiff) api.Change {
-	return api.Change{
-		Path: c.Path.String(), Kind: string(c.Kind), OldMode: octal(c.Old), NewMode: octal(c.New),
+	out := api.Change{
+		Path: c.Path.String(), Kind: string(c.Kind),
 		OldSize: c.Old.Size, NewSize: c.New.Size, Binary: d.Binary, Added: d.Added, Removed: d.Removed,
 		Conflict: c.Conflict,
 	}
-}
-
-func octal(i vfs.Info) string {
-	if i.Mode == 0 {
-		return ""
+	if c.Kind != overlay.Added {
+		out.OldMode = fmt.Sprintf("%06o", unixMode(c.Old.Mode))
 	}
-	return fmt.Sprintf("%06o", unixMode(i.Mode))
+	if c.Kind != overlay.Deleted {
+		out.NewMode = fmt.Sprintf("%06o", unixMode(c.New.Mode))
+	}
+	return out
 }
 
 // unixMode is the mode as stat(2) and git have it.
