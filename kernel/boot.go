@@ -117,7 +117,7 @@ func (k *Kernel) openApprovals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.gate, err = gate.New(gate.Config{Directory: k.directory, Asker: k.approvals, Log: k.audit})
+	k.gate, err = gate.New(gate.Config{Directory: k.directory, Asker: k.approvals, Log: watchedLog{k.audit, k.finish}})
 	return err
 }
 

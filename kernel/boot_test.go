@@ -269,8 +269,8 @@ func TestRawFrames(t *testing.T) {
 		want string // in what comes back, "" for a connection that just ends
 	}{
 		"another version":                  {api.AppendFrame(nil, []byte(strings.Replace(hello, ":1,", ":2,", 1))), "version"},
-		"garbage":                          {api.AppendFrame(nil, []byte("garbage")), ""},
-		"too large":                        {[]byte{0xff, 0xff, 0xff, 0xff}, ""},
+		"garbage":                          {api.AppendFrame(nil, []byte("garbage")), "not a handshake"},
+		"too large":                        {[]byte{0xff, 0xff, 0xff, 0xff}, "not a handshake"},
 		"half a frame":                     {api.AppendFrame(nil, []byte(hello))[:20], ""},
 		"no JSON after the handshake":      {api.AppendFrame(api.AppendFrame(nil, []byte(hello)), []byte("{")), "astrid.v1.response.error"},
 		"too large after the handshake":    {append(api.AppendFrame(nil, []byte(hello)), 0xff, 0, 0, 0), "too_large"},

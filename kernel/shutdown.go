@@ -131,3 +131,21 @@ func (k *Kernel) recordBoot(ctx context.Context) error {
 	}
 	return k.record(ctx, "kernel.boot", body)
 }
+
+// watchedLog ends the kernel when the audit log fails. Nothing can be decided
+// any more then, not even a request to shut down, and a kernel that denies
+// everything for ever helps nobody: the next start says what is wrong, or works
+// again.
+type watchedLog struct {
+	*audit.Log
+	finish func(reason string)
+}
+
+// Append writes a record, or asks for the end.
+func (l watchedLog) Append(ctx context.Context, e audit.Entry, d audit.Durability) (audit.Ref, error) {
+	ref, err := l.Log.Append(ctx, e, d)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, audit.ErrEntry) && !errors.Is(err, audit.ErrClosed) {
+		l.finish("the audit log cannot be written: " + err.Error())
+	}
+	return ref, err
+}

@@ -248,3 +248,14 @@ func TestAClientSkipsWhatItCannotRead(t *testing.T) {
 	}
 	events.Close()
 }
+
+func TestACallThatIsRefusedUnreadIsAnsweredToItsCaller(t *testing.T) {
+	r := newRig(t)
+	nobody := r.dial("")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var refused *api.Error
+	if _, err := nobody.CallTool(ctx, "echo", nil); !errors.As(err, &refused) || refused.Code != api.CodeDenied {
+		t.Errorf("a tool call of an anonymous connection: got %v, want a denial", err)
+	}
+}

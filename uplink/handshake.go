@@ -108,19 +108,26 @@ func (s *Server) authenticate(conn net.Conn) (principal.ID, string, error) {
 	return claimed, version, nil
 }
 
-// hear reads one frame of the handshake and checks what every one must have. A
-// frame that is oversize or does not decode gets no answer.
+// notUnderstood is the answer to a first frame that is no handshake. It says what
+// one looks like, and nothing that a frame which passes would not show.
+const notUnderstood = `not a handshake: send a frame of at most 4096 bytes with {"token":"…","protocol_version":1,"client_version":"…"}`
+
+// hear reads one frame of the handshake and checks what every one must have.
 func (s *Server) hear(conn net.Conn) (api.Hello, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(s.limits.handshake)); err != nil {
 		return api.Hello{}, err
 	}
 	frame, err := api.ReadFrame(conn, api.MaxHandshakeFrame)
+	var size *api.FrameSizeError
+	if errors.As(err, &size) {
+		return api.Hello{}, &refusal{notUnderstood}
+	}
 	if err != nil {
 		return api.Hello{}, fmt.Errorf("read the handshake: %w", err)
 	}
 	hello, err := api.DecodeHello(frame)
 	if err != nil {
-		return api.Hello{}, err
+		return api.Hello{}, &refusal{notUnderstood}
 	}
 	if hello.ProtocolVersion != api.ProtocolVersion {
 		return api.Hello{}, &refusal{fmt.Sprintf(

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/astrid-go/astrid/api"
 	"github.com/astrid-go/astrid/bus"
 	"github.com/astrid-go/astrid/principal"
@@ -75,7 +77,7 @@ func (c *connection) handle(frame []byte) {
 		return
 	}
 	if refusal := c.permit(m); refusal != nil {
-		c.refuse(to, refusal)
+		c.refuse(addressOf(m), refusal)
 		return
 	}
 	switch routeOf(m.Topic) {
@@ -91,6 +93,20 @@ func (c *connection) handle(frame []byte) {
 			Code: api.CodeDenied, Message: "clients may not publish to " + m.Topic, Rule: ingressRule,
 		})
 	}
+}
+
+// addressOf reads, from a frame that is refused before it is understood, where
+// its answer is awaited.
+func addressOf(m api.Message) address {
+	var ids struct {
+		CallID    string `json:"call_id"`
+		RequestID string `json:"request_id"`
+	}
+	to := address{topic: m.Topic}
+	if json.Unmarshal(m.Payload, &ids) == nil && len(ids.CallID) <= maxCallID && len(ids.RequestID) <= maxCallID {
+		to.callID, to.requestID = ids.CallID, ids.RequestID
+	}
+	return to
 }
 
 // permit checks what holds for every frame. Rights are not its business: requests
