@@ -46,6 +46,7 @@ vet: guests
 
 unit: build
 	$(GO) test -race -timeout 12m ./...
+	$(GO) test -timeout 10m -run 'Guest$$|GuestWithWASI$$' ./wasm/component
 	cd sdk && $(GO) test -race ./...
 
 ## bench: benchmarks of the packages, then of the whole daemon

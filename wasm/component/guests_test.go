@@ -192,15 +192,29 @@ func componentizePython(t *testing.T) []byte {
 	}, python, guestWIT)
 }
 
+// skipUnderRace leaves out guests whose compilation takes minutes under the race
+// detector; make test runs them without it.
+func skipUnderRace(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("compiled for minutes under the race detector; runs without it")
+	}
+}
+
 func TestJavaScriptGuest(t *testing.T) {
+	skipUnderRace(t)
 	testGuest(t, componentize(t, []string{"random", "stdio", "clocks", "http", "fetch-event"}), false)
 }
 
 func TestJavaScriptGuestWithWASI(t *testing.T) {
+	skipUnderRace(t)
 	testGuest(t, componentize(t, []string{"http", "fetch-event"}), true)
 }
 
-func TestPythonGuest(t *testing.T) { testGuest(t, componentizePython(t), true) }
+func TestPythonGuest(t *testing.T) {
+	skipUnderRace(t)
+	testGuest(t, componentizePython(t), true)
+}
 
 // testGuest runs a guest 1,000 times: it answers, lets go of its resources, and
 // does not grow.
