@@ -66,6 +66,9 @@ func (k *Kernel) release(ctx context.Context) error {
 	if k.egress != nil {
 		k.egress.Close()
 	}
+	if k.store != nil {
+		try("close the content store", k.store.Close())
+	}
 	if k.overlays != nil {
 		try("close overlays", k.overlays.close())
 	}
