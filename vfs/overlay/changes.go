@@ -64,7 +64,9 @@ const (
 // below is the identity of a path in the lower. What is behind a link is not at
 // the path: it is absent.
 func (o *Overlay) below(n vfs.Name) (string, error) {
-	for dir := n.Dir(); !dir.IsRoot(); dir = dir.Dir() {
+	dir := vfs.Root()
+	for _, part := range n.Dir().Parts() { // from the top: nothing is looked up through a link
+		dir = dir.Join(part)
 		i, err := o.lower.Lstat(dir)
 		if missing(err) || err == nil && !i.IsDir() {
 			return absent, nil

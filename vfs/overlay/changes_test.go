@@ -326,3 +326,31 @@ func TestANewFileInADirectoryThatTheUserRemovedIsAConflict(t *testing.T) {
 	}
 	r.wantLower(tree{})
 }
+
+func TestADiffShowsAFileWithoutPermissions(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root reads a file without permissions")
+	}
+	r := newRig(t, tree{"locked": "old\n"})
+	must(t, os.Chmod(filepath.Join(r.lower, "locked"), 0))
+	r.write("locked", "new\n")
+	set, err := r.Changes(t.Context())
+	must(t, err)
+	d, err := r.Diff(t.Context(), set[0])
+	if err != nil || !strings.Contains(d.Text, "-old") || !strings.Contains(d.Text, "+new") {
+		t.Errorf("got %+v, %v, want both lines", d, err)
+	}
+}
+
+func TestADirectoryTakesThePlaceOfALinkThatLedOut(t *testing.T) {
+	r := newRig(t, tree{"c/keep": "k"})
+	must(t, os.Symlink("/etc", filepath.Join(r.lower, "c", "d")))
+	must(t, r.Remove(name(t, "c/d")))
+	must(t, r.MkdirAll(name(t, "c/d/a/b")))
+	r.write("c/d/a/b/f", "inside")
+	r.commit()
+	got, err := os.ReadFile(filepath.Join(r.lower, "c", "d", "a", "b", "f"))
+	if err != nil || string(got) != "inside" {
+		t.Errorf("got %q, %v, want the file in a directory of its own", got, err)
+	}
+}

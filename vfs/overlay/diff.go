@@ -34,14 +34,17 @@ func (o *Overlay) Diff(ctx context.Context, c Change) (FileDiff, error) {
 	if err := ctx.Err(); err != nil {
 		return FileDiff{}, err
 	}
-	if !plain(c.Old) || !plain(c.New) {
+	if c.Kind != Added && !plain(c.Old) || c.Kind != Deleted && !plain(c.New) {
 		return FileDiff{Binary: true, Text: summary(c)}, nil
 	}
-	before, err := text(o.lower, c.Path, c.Old)
-	if err != nil {
-		return FileDiff{}, err
+	var before, after []byte
+	var err error
+	if c.Kind != Added {
+		before, err = o.lower.ReadFile(c.Path)
 	}
-	after, err := text(o.upper.Host, c.Path, c.New)
+	if c.Kind != Deleted && err == nil {
+		after, err = o.upper.ReadFile(c.Path)
+	}
 	if err != nil {
 		return FileDiff{}, err
 	}
@@ -51,16 +54,8 @@ func (o *Overlay) Diff(ctx context.Context, c Change) (FileDiff, error) {
 	return unified(c, string(before), string(after)), nil
 }
 
-// plain reports whether a side is a file that can be compared line by line, or
-// nothing.
-func plain(i vfs.Info) bool { return i.Mode == 0 || i.Mode.IsRegular() && i.Size <= maxDiffBytes }
-
-func text(layer *vfs.Host, n vfs.Name, i vfs.Info) ([]byte, error) {
-	if i.Mode == 0 {
-		return nil, nil
-	}
-	return layer.ReadFile(n)
-}
+// plain reports whether a side is a file that can be compared line by line.
+func plain(i vfs.Info) bool { return i.Mode.IsRegular() && i.Size <= maxDiffBytes }
 
 func isText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
 
@@ -86,6 +81,8 @@ func unified(c Change, before, after string) FileDiff {
 	}
 	if d.Text == "" {
 		d.Text = summary(c)
+	} else if c.Kind == Modified && c.Old.Mode != c.New.Mode {
+		d.Text = fmt.Sprintf("mode %s to %s of %s\n", c.Old.Mode, c.New.Mode, c.Path.Display()) + d.Text
 	}
 	return d
 }
