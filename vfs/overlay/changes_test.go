@@ -269,7 +269,7 @@ func TestACommitThatIsCancelledLeavesNothing(t *testing.T) {
 	r.wantChanges("modified f", "added g")
 }
 
-func TestACommitThatFailsBehindItsCommitPointIsFinishedByTheNextChange(t *testing.T) {
+func TestWhatSomebodyPutsInTheWayOfACommitIsKeptAsAConflict(t *testing.T) {
 	r := newRig(t, tree{"f": "f", "g": "g"})
 	r.write("f", "F")
 	r.write("new", "n")
@@ -278,17 +278,59 @@ func TestACommitThatFailsBehindItsCommitPointIsFinishedByTheNextChange(t *testin
 			must(t, os.MkdirAll(filepath.Join(r.lower, "new/x"), 0o755))
 		}
 	}
-	if _, err := r.Commit(t.Context(), nil); err == nil {
-		t.Fatal("the commit did not fail")
+	applied, err := r.Commit(t.Context(), nil)
+	if err == nil || !strings.Contains(err.Error(), "new") || len(applied) != 1 {
+		t.Fatalf("got %v, %v, want f applied and new named", applied, err)
 	}
 	r.reached = func(string) {}
-	if err := r.WriteFile(name(t, "g"), []byte("G")); err == nil {
-		t.Fatal("a change was accepted above an unfinished commit")
-	}
-	must(t, os.RemoveAll(filepath.Join(r.lower, "new")))
 	r.write("g", "G")
-	r.wantLower(tree{"f": "F", "g": "g", "new": "n"})
-	r.wantChanges("modified g")
+	must(t, os.RemoveAll(filepath.Join(r.lower, "new")))
+	r.wantLower(tree{"f": "F", "g": "g"})
+	r.wantChanges("modified g", "added new")
+}
+
+// TestRecoveryKeepsWhatSomebodyDidAfterTheCrash ends a commit at each point
+// behind its commit point, lets a person work, and opens the overlay again.
+func TestRecoveryKeepsWhatSomebodyDidAfterTheCrash(t *testing.T) {
+	for _, point := range []string{"journal written", "applied a"} {
+		for what, person := range map[string]func(path string) error{
+			"edits the file": func(p string) error { return os.WriteFile(p, []byte("mine"), 0o644) },
+			"makes a directory there": func(p string) error {
+				return errors.Join(os.Remove(p), os.MkdirAll(filepath.Join(p, "mine"), 0o755))
+			},
+		} {
+			r := newRig(t, tree{"a": "a", "b": "b"})
+			r.write("a", "A")
+			r.write("b", "B")
+			r.reached = func(at string) {
+				if at == point {
+					panic("crash")
+				}
+			}
+			func() {
+				defer func() { _ = recover() }()
+				_, _ = r.Commit(t.Context(), nil)
+			}()
+			must(t, person(filepath.Join(r.lower, "b")))
+			lower, err := vfs.OpenHost(r.lower)
+			must(t, err)
+			again, err := Open(Config{Lower: lower, UpperDir: r.upper, MaxBytes: roomy})
+			if err != nil {
+				t.Fatalf("%s, a person %s: the overlay does not open: %v", point, what, err)
+			}
+			set, err := again.Changes(t.Context())
+			if err != nil || len(set) != 1 || set[0].Path != name(t, "b") || !set[0].Conflict {
+				t.Errorf("%s, a person %s: changes %+v, %v, want a conflict at b", point, what, set, err)
+			}
+			if got, err := os.ReadFile(filepath.Join(r.lower, "a")); err != nil || string(got) != "A" {
+				t.Errorf("%s, a person %s: a is %q, %v, want it committed", point, what, got, err)
+			}
+			if got, err := os.ReadFile(filepath.Join(r.lower, "b")); err == nil && string(got) != "mine" {
+				t.Errorf("%s, a person %s: b is %q, want the person's", point, what, got)
+			}
+			must(t, again.Close())
+		}
+	}
 }
 
 func TestTwoOverlaysNeverCommitOverEachOther(t *testing.T) {

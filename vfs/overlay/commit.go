@@ -62,11 +62,16 @@ func (o *Overlay) commit(ctx context.Context, names []vfs.Name) ([]vfs.Name, err
 	if err := o.stage(ctx, p); err != nil {
 		return nil, errors.Join(fmt.Errorf("commit: %w", err), o.unstage(p))
 	}
-	if err := o.finish(p); err != nil {
+	kept, err := o.finish(p)
+	if err != nil {
 		o.pending = &p
 		return nil, fmt.Errorf("commit: %w; it is decided, and finished with the next change", err)
 	}
-	return set.Files().paths(), nil
+	applied := slices.DeleteFunc(set.Files().paths(), func(n vfs.Name) bool { return slices.Contains(kept, n) })
+	if len(kept) > 0 {
+		return applied, fmt.Errorf("commit: somebody changed %s while it was applied; that is kept, and the change with it", join(kept))
+	}
+	return applied, nil
 }
 
 // selected returns the changes to commit, the new directories above them too,

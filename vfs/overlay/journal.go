@@ -164,13 +164,24 @@ func (o *Overlay) unstage(p plan) error {
 	return errors.Join(errs...)
 }
 
+// errKept says that a step was not done because somebody changed what stands at
+// its path since the plan was made.
+var errKept = errors.New("somebody changed it meanwhile")
+
 // finish applies a journalled plan, forgets the changes and drops the journal.
-// Each step may have been done before a crash.
-func (o *Overlay) finish(p plan) error {
+// Each step may have been done before a crash. What somebody changed since the
+// plan was made is kept, and the change with it: it shows as a conflict from
+// then on. It returns those paths.
+func (o *Overlay) finish(p plan) (kept []vfs.Name, err error) {
 	touched := map[string]bool{}
 	for _, step := range p.Ops {
-		if err := o.apply(step); err != nil {
-			return vfs.Wrap("apply", nameOf(step.Path), err)
+		err := o.apply(step, kept)
+		if errors.Is(err, errKept) || blocked(err) {
+			kept = append(kept, nameOf(step.Path))
+			err = missingIsFine(o.lower.Root().Remove(step.Temp))
+		}
+		if err != nil {
+			return nil, vfs.Wrap("apply", nameOf(step.Path), err)
 		}
 		touched[path.Dir(step.Path)] = true
 		if step.Temp != "" {
@@ -179,40 +190,87 @@ func (o *Overlay) finish(p plan) error {
 		o.reached("applied " + step.Path)
 	}
 	if err := o.syncAll(touched); err != nil {
-		return err
+		return nil, err
 	}
+	if err := o.forgetAll(p, kept); err != nil {
+		return nil, err
+	}
+	err = errors.Join(missingIsFine(o.dir.Root().Remove(journalFile)), o.dir.Sync())
+	o.reached("journal removed")
+	return kept, err
+}
+
+// forgetAll drops the changes of a plan that were applied, the deepest first.
+func (o *Overlay) forgetAll(p plan, kept []vfs.Name) error {
 	for _, step := range slices.Backward(p.Ops) {
 		n, err := vfs.ParseName(step.Path)
-		if err == nil {
-			err = o.forget(n)
-		}
 		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(kept, func(k vfs.Name) bool { return k.Under(n) }) {
+			continue
+		}
+		if err := o.forget(n); err != nil {
 			return err
 		}
 		o.reached("forgot " + step.Path)
 	}
-	err := errors.Join(missingIsFine(o.dir.Root().Remove(journalFile)), o.dir.Sync())
-	o.reached("journal removed")
-	return err
+	return nil
 }
 
-func (o *Overlay) apply(step op) error {
-	root := o.lower.Root()
+// blocked reports whether something of another kind is in the way of a step.
+func blocked(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch vfs.CodeOf(vfs.Wrap("apply", vfs.Root(), err)) {
+	case vfs.CodeExists, vfs.CodeIsDirectory, vfs.CodeNotDirectory, vfs.CodeNotEmpty:
+		return true
+	}
+	return false
+}
+
+// apply does one step, unless something above it was kept or somebody changed
+// its path.
+func (o *Overlay) apply(step op, kept []vfs.Name) error {
+	n, err := vfs.ParseName(step.Path)
 	switch {
+	case err != nil:
+		return err
+	case slices.ContainsFunc(kept, n.Under):
+		return errKept
 	case step.Remove:
 		return o.applyRemoval(step)
 	case step.Dir:
-		err := root.Mkdir(step.Path, 0o755)
-		if errors.Is(err, fs.ErrExist) {
-			if i, err := root.Lstat(step.Path); err == nil && i.IsDir() {
-				return nil
-			}
-		}
+		return o.applyDir(n)
+	}
+	root := o.lower.Root()
+	if _, err := root.Lstat(step.Temp); errors.Is(err, fs.ErrNotExist) {
+		return o.applyAgain(step)
+	}
+	now, err := o.below(n)
+	if err != nil {
 		return err
 	}
-	err := root.Rename(step.Temp, step.Path)
+	if now != step.Was && now != absent {
+		return errKept
+	}
+	err = root.Rename(step.Temp, step.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return o.applyAgain(step)
+	}
+	return err
+}
+
+func (o *Overlay) applyDir(n vfs.Name) error {
+	err := o.lower.Root().Mkdir(n.String(), 0o755)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return o.lower.MkdirAll(n)
+	case errors.Is(err, fs.ErrExist):
+		if i, err := o.lower.Lstat(n); err == nil && i.IsDir() {
+			return nil
+		}
 	}
 	return err
 }
@@ -292,12 +350,19 @@ func missingIsFine(err error) error {
 	return err
 }
 
+// finishOld finishes the commit of an earlier process. What it kept shows as
+// conflicts.
+func (o *Overlay) finishOld(p plan) error {
+	_, err := o.finish(p)
+	return err
+}
+
 // recover deals with the commit that a crash left.
 func (o *Overlay) recover() error {
 	for _, file := range []struct {
 		name string
 		do   func(plan) error
-	}{{journalFile, o.finish}, {stagingFile, o.unstage}} {
+	}{{journalFile, o.finishOld}, {stagingFile, o.unstage}} {
 		body, err := o.dir.Root().ReadFile(file.name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

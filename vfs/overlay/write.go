@@ -28,7 +28,7 @@ func (o *Overlay) settle(op string, n vfs.Name) error {
 	if o.pending == nil {
 		return nil
 	}
-	if err := o.finish(*o.pending); err != nil {
+	if _, err := o.finish(*o.pending); err != nil {
 		why := fmt.Errorf("an earlier commit is not finished: %w", err)
 		return &vfs.PathError{Op: op, Name: n.String(), Code: vfs.CodeOf(err), Err: why}
 	}
