@@ -95,9 +95,19 @@ const (
 	schemeTemp      = "tmp://"
 )
 
-// locate reads a guest's path. A path that names no place at all is refused
-// here, on the record: no grant could allow it.
-func (i *Instance) locate(ctx context.Context, action, p string) (place, error) {
+// end says what an operation does with a link at the end of its path.
+type end bool
+
+const (
+	followed end = true  // it acts on what the link leads to
+	itself   end = false // it acts on the link
+)
+
+// locate reads a guest's path and follows its links, so that the gate is asked
+// about what is acted upon and not about what it is called: a link inside a
+// granted directory opens nothing outside it. A path that names no place at all
+// is refused here, on the record: no grant could allow it.
+func (i *Instance) locate(ctx context.Context, action, p string, last end) (place, error) {
 	tree, scheme, rest := i.Workspace, schemeWorkspace, p
 	switch {
 	case strings.HasPrefix(p, schemeWorkspace):
@@ -108,6 +118,9 @@ func (i *Instance) locate(ctx context.Context, action, p string) (place, error) 
 		tree, scheme, rest = i.Temp, schemeTemp, strings.TrimLeft(strings.TrimPrefix(p, "/tmp"), "/")
 	}
 	name, err := vfs.ParseName(rest)
+	if err == nil {
+		name, err = tree.Resolve(name, bool(last))
+	}
 	if err != nil {
 		return place{}, i.refuse(ctx, action, p, err)
 	}
@@ -139,10 +152,15 @@ func (i *Instance) refuse(ctx context.Context, action, p string, err error) erro
 	return WithCode(string(vfs.CodeEscape), err)
 }
 
-// use runs one operation on a path: read it, ask, act.
-func use[T any](ctx context.Context, action, p string, act func(vfs.FS, vfs.Name) (T, error)) (out T, err error) {
+// use runs one operation on what a path leads to.
+func use[T any](ctx context.Context, action, p string, act func(vfs.FS, vfs.Name) (T, error)) (T, error) {
+	return operate(ctx, action, p, followed, act)
+}
+
+// operate runs one operation on a path: read it, ask, act.
+func operate[T any](ctx context.Context, action, p string, last end, act func(vfs.FS, vfs.Name) (T, error)) (out T, err error) {
 	i := of(ctx)
-	at, err := i.locate(ctx, action, p)
+	at, err := i.locate(ctx, action, p, last)
 	if err != nil {
 		return out, err
 	}
@@ -153,9 +171,9 @@ func use[T any](ctx context.Context, action, p string, act func(vfs.FS, vfs.Name
 	return out, i.refuse(ctx, action, p, err)
 }
 
-// do is use for operations that return nothing.
-func do(ctx context.Context, action, p string, act func(vfs.FS, vfs.Name) error) error {
-	_, err := use(ctx, action, p, func(t vfs.FS, n vfs.Name) (struct{}, error) { return struct{}{}, act(t, n) })
+// do is operate for operations that return nothing.
+func do(ctx context.Context, action, p string, last end, act func(vfs.FS, vfs.Name) error) error {
+	_, err := operate(ctx, action, p, last, func(t vfs.FS, n vfs.Name) (struct{}, error) { return struct{}{}, act(t, n) })
 	return err
 }
 
@@ -164,11 +182,11 @@ func readFile(ctx context.Context, p string) fsResult[[]byte] {
 }
 
 func writeFile(ctx context.Context, p string, content []byte) fsResult[canon.Unit] {
-	return fsDone(do(ctx, "fs.write", p, func(t vfs.FS, n vfs.Name) error { return t.WriteFile(n, content) }))
+	return fsDone(do(ctx, "fs.write", p, followed, func(t vfs.FS, n vfs.Name) error { return t.WriteFile(n, content) }))
 }
 
 func fsAppend(ctx context.Context, p string, content []byte) fsResult[canon.Unit] {
-	return fsDone(do(ctx, "fs.write", p, func(t vfs.FS, n vfs.Name) error { return t.Append(n, content) }))
+	return fsDone(do(ctx, "fs.write", p, followed, func(t vfs.FS, n vfs.Name) error { return t.Append(n, content) }))
 }
 
 func fsExists(ctx context.Context, p string) fsResult[bool] {
@@ -182,25 +200,27 @@ func fsExists(ctx context.Context, p string) fsResult[bool] {
 }
 
 func fsMkdir(ctx context.Context, p string) fsResult[canon.Unit] {
-	return fsDone(do(ctx, "fs.write", p, vfs.FS.Mkdir))
+	return fsDone(do(ctx, "fs.write", p, followed, vfs.FS.Mkdir))
 }
 
 func fsMkdirAll(ctx context.Context, p string) fsResult[canon.Unit] {
-	return fsDone(do(ctx, "fs.write", p, vfs.FS.MkdirAll))
+	return fsDone(do(ctx, "fs.write", p, followed, vfs.FS.MkdirAll))
 }
 
 func fsReaddir(ctx context.Context, p string) fsResult[[]string] {
 	return fsAnswer(use(ctx, "fs.read", p, vfs.FS.ReadDir))
 }
 
-func fsStat(ctx context.Context, p string) fsResult[fileStat] { return stat(ctx, p, vfs.FS.Stat) }
-
-func fsStatSymlink(ctx context.Context, p string) fsResult[fileStat] {
-	return stat(ctx, p, vfs.FS.Lstat)
+func fsStat(ctx context.Context, p string) fsResult[fileStat] {
+	return stat(ctx, p, followed, vfs.FS.Stat)
 }
 
-func stat(ctx context.Context, p string, look func(vfs.FS, vfs.Name) (vfs.Info, error)) fsResult[fileStat] {
-	i, err := use(ctx, "fs.read", p, look)
+func fsStatSymlink(ctx context.Context, p string) fsResult[fileStat] {
+	return stat(ctx, p, itself, vfs.FS.Lstat)
+}
+
+func stat(ctx context.Context, p string, last end, look func(vfs.FS, vfs.Name) (vfs.Info, error)) fsResult[fileStat] {
+	i, err := operate(ctx, "fs.read", p, last, look)
 	if err != nil {
 		return fsAnswer(fileStat{}, err)
 	}
@@ -222,11 +242,11 @@ func kindOf(i vfs.Info) fileType {
 }
 
 func fsUnlink(ctx context.Context, p string) fsResult[canon.Unit] {
-	return fsDone(do(ctx, "fs.write", p, vfs.FS.Remove))
+	return fsDone(do(ctx, "fs.write", p, itself, vfs.FS.Remove))
 }
 
 func fsRemoveDirAll(ctx context.Context, p string) fsResult[uint64] {
-	return fsAnswer(use(ctx, "fs.write", p, func(t vfs.FS, n vfs.Name) (uint64, error) {
+	return fsAnswer(operate(ctx, "fs.write", p, itself, func(t vfs.FS, n vfs.Name) (uint64, error) {
 		removed, err := t.RemoveAll(n)
 		return uint64(removed), err
 	}))
@@ -235,7 +255,7 @@ func fsRemoveDirAll(ctx context.Context, p string) fsResult[uint64] {
 // fsReadLink answers in terms of the guest: a target that leads out is refused,
 // so that it tells nothing about the machine.
 func fsReadLink(ctx context.Context, p string) fsResult[string] {
-	return fsAnswer(use(ctx, "fs.read", p, func(t vfs.FS, n vfs.Name) (string, error) {
+	return fsAnswer(operate(ctx, "fs.read", p, itself, func(t vfs.FS, n vfs.Name) (string, error) {
 		target, err := t.ReadLink(n)
 		if err != nil {
 			return "", err
@@ -258,11 +278,11 @@ func fsCopy(ctx context.Context, from, to string) fsResult[canon.Unit] {
 // fsRename needs leave to write at both ends: one of them loses a file.
 func fsRename(ctx context.Context, from, to string) fsResult[canon.Unit] {
 	i := of(ctx)
-	source, err := i.locate(ctx, "fs.write", from)
+	source, err := i.locate(ctx, "fs.write", from, itself)
 	if err != nil {
 		return fsDone(err)
 	}
-	return fsDone(do(ctx, "fs.write", to, func(t vfs.FS, n vfs.Name) error {
+	return fsDone(do(ctx, "fs.write", to, itself, func(t vfs.FS, n vfs.Name) error {
 		if t != source.tree {
 			return failed("cross-vfs", "both ends must be in one tree")
 		}

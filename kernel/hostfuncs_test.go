@@ -203,6 +203,35 @@ func TestPathsThatLeadOut(t *testing.T) {
 	}
 }
 
+// TestALinkOpensNothingThatIsNotGranted reaches for a file of the workspace that
+// no grant covers, through a link in a directory that one does.
+func TestALinkOpensNothingThatIsNotGranted(t *testing.T) {
+	h := withProbe(t, `
+[capabilities]
+fs_read = ["cwd://pub/**"]
+fs_write = ["cwd://pub/**"]
+`)
+	write(t, filepath.Join(h.workspace, "pub", "own.txt"), []byte("own"))
+	write(t, filepath.Join(h.workspace, "private", "key"), []byte("private"))
+	for link, to := range map[string]string{"pub/file": "../private/key", "pub/dir": "../private", "pub/fine": "own.txt"} {
+		if err := os.Symlink(to, filepath.Join(h.workspace, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := h.operator()
+	for _, reach := range []call{
+		{Fn: "read-file", A: "pub/file"}, {Fn: "read-file", A: "pub/dir/key"}, {Fn: "fs-readdir", A: "pub/dir"},
+		{Fn: "write-file", A: "pub/file", B: "x"}, {Fn: "write-file", A: "pub/dir/new", B: "x"}, {Fn: "fs-stat", A: "pub/file"},
+	} {
+		if got := c.host(reach); got.Code != "capability-denied" {
+			t.Errorf("%s %s: got %+v, want capability-denied", reach.Fn, reach.A, got)
+		}
+	}
+	if got := c.host(call{Fn: "read-file", A: "pub/fine"}); got.Code != "" {
+		t.Errorf("a link to what is granted: %+v", got)
+	}
+}
+
 // TestEgress runs requests against servers on loopback, which the operator made
 // reachable.
 func TestEgress(t *testing.T) {

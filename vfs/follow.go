@@ -49,3 +49,8 @@ func Follow(op string, n Name, last bool, look Look) (Name, error) {
 	}
 	return ParseName(at.text) // a link may name what no caller could
 }
+
+// Resolve implements FS.
+func (h *Host) Resolve(n Name, last bool) (Name, error) {
+	return Follow("resolve", n, last, h.look)
+}

@@ -75,6 +75,10 @@ type FS interface {
 	// replaced by another file or link; everything else in its place is
 	// CodeExists.
 	Rename(from, to Name) error
+	// Resolve returns the name, without links, that an operation on a name acts
+	// upon: what a link at its end leads to, too, if last is set. What it names
+	// need not exist.
+	Resolve(n Name, last bool) (Name, error)
 	// ReadLink returns the target of a link, as it is written.
 	ReadLink(Name) (string, error)
 }

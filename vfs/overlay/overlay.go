@@ -26,7 +26,8 @@
 // has two files: "staging" names the temporary files it makes in the lower, and
 // is renamed to "journal" when all of them, and their names, are on disk. That
 // rename is the commit point: a crash or power loss before it leaves the lower as
-// it was, one after it is finished by the next Open, with the same code.
+// it was, one after it is finished by the next Open, with the same code. What a
+// person changed in between is kept, and shows as a conflict with the change.
 //
 // Ownership and locking: an Overlay owns its upper directory, alone. mu makes
 // each operation one step and is held over its I/O; a commit also takes the

@@ -111,6 +111,13 @@ func (o *Overlay) content(at vfs.Name) ([]byte, error) {
 	return o.lower.ReadFile(at)
 }
 
+// Resolve implements vfs.FS.
+func (o *Overlay) Resolve(n vfs.Name, last bool) (vfs.Name, error) {
+	at, release, err := o.look("resolve", n, last)
+	defer release()
+	return at, err
+}
+
 // ReadLink implements vfs.FS.
 func (o *Overlay) ReadLink(n vfs.Name) (string, error) {
 	at, release, err := o.look("read link", n, false)
