@@ -384,6 +384,17 @@ func TestADiffShowsAFileWithoutPermissions(t *testing.T) {
 	}
 }
 
+func TestAPrivateDirectoryStaysPrivate(t *testing.T) {
+	r := newRig(t, tree{"private/key": "k"})
+	must(t, os.Chmod(filepath.Join(r.lower, "private"), 0o700))
+	must(t, r.Rename(name(t, "private"), name(t, "moved")))
+	r.commit()
+	i, err := os.Stat(filepath.Join(r.lower, "moved"))
+	if err != nil || i.Mode().Perm() != 0o700 {
+		t.Errorf("got %v, %v, want mode 0700", i, err)
+	}
+}
+
 func TestADirectoryTakesThePlaceOfALinkThatLedOut(t *testing.T) {
 	r := newRig(t, tree{"c/keep": "k"})
 	must(t, os.Symlink("/etc", filepath.Join(r.lower, "c", "d")))

@@ -151,7 +151,7 @@ func (o *Overlay) plan(set ChangeSet) (plan, error) {
 	}
 	for _, c := range set {
 		if c.Kind != Deleted && c.New.IsDir() {
-			p.Ops = append(p.Ops, op{Path: c.Path.String(), Dir: true, Was: c.was})
+			p.Ops = append(p.Ops, op{Path: c.Path.String(), Dir: true, Was: c.was, Mode: c.New.Mode.Perm()})
 		}
 	}
 	for _, c := range set {

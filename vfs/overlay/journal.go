@@ -30,9 +30,10 @@ type op struct {
 	Was string `json:"was"`
 	// Temp is the finished file that takes the place of Path.
 	Temp string `json:"temp,omitempty"`
-	// Dir makes a directory, Remove removes what is there.
-	Dir    bool `json:"dir,omitempty"`
-	Remove bool `json:"remove,omitempty"`
+	// Dir makes a directory with Mode, Remove removes what is there.
+	Dir    bool        `json:"dir,omitempty"`
+	Mode   fs.FileMode `json:"mode,omitempty"`
+	Remove bool        `json:"remove,omitempty"`
 }
 
 // plan is what the staging and journal files hold.
@@ -242,7 +243,7 @@ func (o *Overlay) apply(step op, kept []vfs.Name) error {
 	case step.Remove:
 		return o.applyRemoval(step)
 	case step.Dir:
-		return o.applyDir(n)
+		return o.applyDir(n, step.Mode)
 	}
 	root := o.lower.Root()
 	if _, err := root.Lstat(step.Temp); errors.Is(err, fs.ErrNotExist) {
@@ -262,8 +263,8 @@ func (o *Overlay) apply(step op, kept []vfs.Name) error {
 	return err
 }
 
-func (o *Overlay) applyDir(n vfs.Name) error {
-	err := o.lower.Root().Mkdir(n.String(), 0o755)
+func (o *Overlay) applyDir(n vfs.Name, mode fs.FileMode) error {
+	err := o.lower.Root().Mkdir(n.String(), mode|0o700) // files go into it yet
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return o.lower.MkdirAll(n)

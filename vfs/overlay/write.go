@@ -331,7 +331,10 @@ func (o *Overlay) copy(source, dest vfs.Name) error {
 		}
 		switch {
 		case i.IsDir():
-			return o.upper.mkdirAll(to)
+			if err := o.upper.mkdirAll(to); err != nil {
+				return err
+			}
+			return vfs.Wrap("move", to, o.upper.Root().Chmod(to.String(), i.Mode.Perm()))
 		case i.IsLink():
 			target, err := o.target(n, inUpper)
 			if err != nil {
