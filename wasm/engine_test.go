@@ -245,3 +245,21 @@ func mappings(t *testing.T) int {
 	}
 	return bytes.Count(text, []byte("\n"))
 }
+
+func TestATrapInTheStartFunctionIsTheGuestsFault(t *testing.T) {
+	e, err := wasm.NewEngine(t.Context(), wasm.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close(context.Background())
+	// (module (func unreachable) (start 0))
+	m, err := e.Compile(t.Context(), []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x08\x01\x00\x0a\x05\x01\x03\x00\x00\x0b"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Instantiate(t.Context(), wasm.InstanceConfig{})
+	var fault *wasm.GuestFault
+	if !errors.As(err, &fault) || fault.Kind != wasm.FaultTrap || fault.Export != "start" {
+		t.Errorf("got %v, want a trap of the guest in start", err)
+	}
+}

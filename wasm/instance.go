@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/tetratelabs/wazero"
@@ -93,7 +94,7 @@ func (i *Instance) start(inside context.Context) error {
 	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	guest, err := instantiate(inside, i.module.engine.runtime, i.module.code.compiled, cfg)
 	if err != nil {
-		return i.box.Judge("start", err)
+		return i.box.Judge("start", startCause(err))
 	}
 	i.guest = guest
 	i.canon.Attach(guest)
@@ -104,6 +105,15 @@ func (i *Instance) start(inside context.Context) error {
 		return i.box.Judge(initialize, f.CallWithStack(inside, nil))
 	}
 	return nil
+}
+
+// startCause returns what a start function failed with, as a call of it would
+// have told: wazero puts words of its own before that.
+func startCause(err error) error {
+	if cause := errors.Unwrap(err); cause != nil && strings.HasPrefix(err.Error(), "start ") {
+		return cause
+	}
+	return err
 }
 
 // instantiate turns a panic, which wazero answers a memory that cannot be
