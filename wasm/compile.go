@@ -97,6 +97,17 @@ func (e *Engine) CompileCore(ctx context.Context, wasm []byte, rename func(strin
 	return &Core{compiled: compiled, memoryMin: info.MemoryMin}, nil
 }
 
+// CompileModule meters and compiles a core module of a component, whose linker
+// has renamed its imports. With RegisterHost and Runtime it makes e a
+// component.Engine.
+func (e *Engine) CompileModule(ctx context.Context, wasm []byte) (wazero.CompiledModule, error) {
+	core, err := e.CompileCore(ctx, wasm, nil)
+	if err != nil {
+		return nil, err
+	}
+	return core.Compiled(), nil
+}
+
 // Runtime returns what the engine's modules run on, for a linker.
 func (e *Engine) Runtime() wazero.Runtime { return e.runtime }
 

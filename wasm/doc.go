@@ -32,8 +32,9 @@
 // Not promised: threads, shared memories, exceptions, tail calls, 64-bit
 // memories, garbage collection; compiled modules leave memory with the engine
 // only; the host's stack for a guest's recursion may grow to some hundred
-// megabytes before the guest is stopped. Components are decoded by package
-// component; Compile answers [ErrComponent] for one.
+// megabytes before the guest is stopped. Compile answers [ErrComponent]
+// for a component: package component decodes and links those, and takes an
+// [Engine] to compile their modules and a [Sandbox] to run them in.
 //
 // To test code that uses wasm, use an Engine without a cache directory: it is
 // the real thing and leaves nothing behind.

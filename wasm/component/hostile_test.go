@@ -7,23 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tetratelabs/wazero"
-
 	"github.com/astrid-go/astrid/wasm"
 	"github.com/astrid-go/astrid/wasm/canon"
 	"github.com/astrid-go/astrid/wasm/component"
 )
-
-// metered is package wasm's engine, which stops what does not end.
-type metered struct{ *wasm.Engine }
-
-func (m metered) CompileModule(ctx context.Context, code []byte) (wazero.CompiledModule, error) {
-	core, err := m.CompileCore(ctx, code, nil)
-	if err != nil {
-		return nil, err
-	}
-	return core.Compiled(), nil
-}
 
 // sandboxed runs a component under the meter, with a megabyte of memory.
 func sandboxed(t *testing.T, engine *wasm.Engine, code []byte) (*component.Instance, error) {
@@ -33,7 +20,7 @@ func sandboxed(t *testing.T, engine *wasm.Engine, code []byte) (*component.Insta
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := component.NewPlan(ctx, metered{engine}, c)
+	plan, err := component.NewPlan(ctx, engine, c)
 	if err != nil {
 		t.Fatal(err)
 	}
